@@ -9,8 +9,9 @@ import pulumi
 import pytest
 
 from infra.plan.cloud import build_cloud_plan
-from infra.targets.kubernetes.cloud.deploy import PROVIDER_NAME, deploy_cloud
+from infra.targets.kubernetes.cloud.deploy import deploy_cloud
 from infra.targets.kubernetes.cloud.files import object_file_name
+from infra.targets.kubernetes.cloud.target import PROVIDER_NAME
 from telemetry.core.cloud.values import Ground
 from telemetry.errors import ConfigError
 from tests.cloud_examples import ONESTOP, TODAY, base_declaration, changed_components, hosted_system
@@ -104,7 +105,7 @@ def test_a_renamed_system_is_an_alias_and_its_objects_keep_their_names() -> None
             components=changed_components(declared.components, lambda _: True, system=renamed),
         )
     )  # fmt: skip
-    system = after.one(renamed, "motcua:cloud:Part")
+    system = after.one(renamed, "motcua:cloud:System")
     assert any(alias.endswith(f"|{ONESTOP}") for alias in system.aliases)
     assert {one.name for one in objects_of(after)} == {one.name for one in objects_of(before)}
 

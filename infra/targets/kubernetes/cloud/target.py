@@ -12,6 +12,7 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from infra.components.cloud import CloudObject
+from infra.targets.kubernetes.cloud.files import object_file_name
 from infra.targets.kubernetes.cloud.manifests import hosted_faults, system_manifests
 from infra.targets.kubernetes.cloud.network import network_manifests
 from infra.targets.kubernetes.cloud.objects import COMPONENT_LABEL, HostedSpec, object_name
@@ -34,12 +35,15 @@ PROVIDER_NAME = "cluster"
 
 
 class KubernetesTarget:
-    """One cluster, with the stack's options; without a provider of yours it is that of `kubernetes.context`."""
+    """One cluster, with the stack's options.
+
+    `provider` is the one given, else that of the option `kubernetes.context`.
+    """
 
     def __init__(self, options: StackOptions, provider: k8s.Provider | None = None) -> None:
         self._options = options
         self._checked_plan: CloudPlan | None = None
-        self._provider = provider or k8s.Provider(
+        self.provider = provider or k8s.Provider(
             PROVIDER_NAME,
             context=options.kubernetes.context or None,
             enable_config_map_mutable=True,
@@ -55,11 +59,11 @@ class KubernetesTarget:
                 raise ConfigError(sorted(faults))
             self._checked_plan = plan
         own = HostedSpec(replace(plan, connections=()), self._options)
-        base_keys = {_object_key(one) for zone in system.zones for one in network_manifests(own, zone)}
+        base_keys = {object_file_name(one) for zone in system.zones for one in network_manifests(own, zone)}
         objects = [
             one
             for one in system_manifests(spec, system)
-            if one["kind"] != "NetworkPolicy" or _object_key(one) in base_keys
+            if one["kind"] != "NetworkPolicy" or object_file_name(one) in base_keys
         ]
         return [*_cloud_objects(system, objects)]
 
@@ -72,21 +76,15 @@ class KubernetesTarget:
         for system, zone in {(end.system, end.zone): None for end in ends}:
             planned = plan.system(system)
             (own_zone,) = [one for one in planned.zones if one.zone == zone]
-            base_keys = {_object_key(one) for one in network_manifests(without, own_zone)}
-            added = [one for one in network_manifests(alone, own_zone) if _object_key(one) not in base_keys]
+            base_keys = {object_file_name(one) for one in network_manifests(without, own_zone)}
+            added = [one for one in network_manifests(alone, own_zone) if object_file_name(one) not in base_keys]
             objects.setdefault(system, []).extend(_cloud_objects(planned, added))
         return objects
 
     def register(self, wanted: CloudObject, opts: pulumi.ResourceOptions) -> pulumi.Resource:
         """Register an object with the cluster's provider."""
-        own = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(provider=self._provider))
+        own = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(provider=self.provider))
         return register_object(wanted.body, wanted.name, own)
-
-
-def _object_key(manifest: Manifest) -> str:
-    """Return an object's name among resources: of physical names only, so that no rename changes it."""
-    meta = manifest["metadata"]
-    return "-".join(part for part in (manifest["kind"].lower(), meta.get("namespace", ""), meta["name"]) if part)
 
 
 def _cloud_objects(system: SystemPlan, objects: Sequence[Manifest]) -> Iterator[CloudObject]:
@@ -101,7 +99,7 @@ def _cloud_objects(system: SystemPlan, objects: Sequence[Manifest]) -> Iterator[
         is_data_zone = is_zone and (zone.zone == "database" or namespace in data)
         is_scaled = manifest["kind"] == "Deployment" and (namespace, _part_of(manifest)) in scaled
         yield CloudObject(
-            _object_key(manifest), zone.zone, manifest, _component_of(zone, manifest),
+            object_file_name(manifest), zone.zone, manifest, _component_of(zone, manifest),
             holds_data=is_data_zone or manifest["kind"] in PROTECTED_KINDS, opens_zone=is_zone,
             ignored=SCALED_BY_OTHERS if is_scaled else (),
         )  # fmt: skip
