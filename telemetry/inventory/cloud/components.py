@@ -33,6 +33,8 @@ COMPONENT_ZONES: Mapping[ComponentKind, tuple[ComponentZone, ...]] = {
     "objects": ("server", "database"),
 }
 """The zones that a component of a kind may be in, whatever the level of its system."""
+STORING_KINDS: frozenset[ComponentKind] = frozenset({"app"})
+"""Kinds that may be in the zone database if they have a disk: a store that the platform's database cannot be."""
 PORTLESS_KINDS: frozenset[ComponentKind] = frozenset({"job", "objects"})
 """Kinds that listen on no port of their own: nobody calls a job, and a bucket is in the platform's object store."""
 MAX_INSTANCES = 100
@@ -88,6 +90,8 @@ def _build_component(r: Record, sizes: Container[str]) -> Component:
 
 def _check_kind(r: Record, component: Component) -> None:
     kind, allowed = component.kind, COMPONENT_ZONES[component.kind]
+    if kind in STORING_KINDS and component.disk_gb:
+        allowed = (*allowed, "database")
     if r.values.get("zone") == component.zone and component.zone not in allowed:
         r.add_fault("zone", f"a component of kind {kind} cannot be in {component.zone}", f"use {' or '.join(allowed)}")
     if kind in DATA_ZONE_KINDS and r.values.get("disk_gb", "") in {"", "0"}:

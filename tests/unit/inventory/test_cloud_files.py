@@ -142,6 +142,7 @@ EDITS = {
         ("web,web,dmz", "web,page,dmz", "kind: 'page' is not known"),
         ("web,web,dmz", "web,web,edge", "zone: 'edge' is not known"),
         ("db,database,database", "db,database,dmz", "zone: a component of kind database cannot be in dmz"),
+        ("app,app,server", "app,app,database", "zone: a component of kind app cannot be in database"),
         (",S,2,4", ",XXL,2,4", "size: there is no size 'XXL'"),
         (",S,2,4", ",S,2,1", "most: 1 is fewer than least, 2"),
         (",S,2,4", ",S,0,4", "least: 0 is out of range: from 1 to 100"),
@@ -272,6 +273,12 @@ def test_a_renamed_system_has_the_slot_and_the_name_of_its_former_id(tmp_path: P
     assert "slot: slot 1 of zone dmz was given to vn83-onestop on line 2" in problems
     renamed = with_system(declaration, hosted_system(was=("vn83-door",)))
     assert declared_faults(tmp_path, renamed) == []
+
+
+def test_a_store_of_another_make_is_an_app_with_a_disk_in_the_zone_database(tmp_path: Path) -> None:
+    store = replace(base_declaration().components[2], kind="app", image="influxdb")
+    declaration = replace(base_declaration(), components=(*base_declaration().components[:2], store))
+    assert declared_faults(tmp_path, declaration) == []
 
 
 def test_an_agency_that_ends_names_one_that_exists_then(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ EXTREMES = (
     '"9999-12-31/9999-12-31"', '"10000-01-01"', '"http://[::1"', '"http://a:99999"', '"\uff11"', '"rot13"', '"/etc"',
     '{ column = "x", format = "%Y%Y" }', "{ const = 99999999999999999999999 }", "{ ticket = [] }", '["", 1]',
 )  # fmt: skip
-FILES = sorted(path.name for path in default_path().iterdir() if path.suffix in {".toml", ".csv"})
+FILES = sorted(path.name for path in default_path().iterdir() if path.suffix in {".toml", ".csv", ".lock"})
 
 
 def replace_value(text: str, place: int, value: str, *, is_csv: bool) -> str:
@@ -58,7 +58,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_an_inventory_is_loaded_or_has_faults_with_a_remedy(world: Path, name: str, place: int, value: str) -> None:
     faults: tuple[Fault, ...] = ()
     text = (world / name).read_text("utf-8")
-    changed = replace_value(text, place, value, is_csv=name.endswith(".csv"))
+    changed = replace_value(text, place, value, is_csv=not name.endswith(".toml"))
     try:
         (world / name).write_bytes(changed.encode("utf-8", "surrogatepass"))
         assert load(world).centres
