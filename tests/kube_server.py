@@ -7,14 +7,13 @@ Nothing else of a cluster runs: no controllers, no scheduler, no kubelet, no net
 from __future__ import annotations
 
 import json
-import ssl
 import subprocess
 import time
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
-import httpx
+import urllib3
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
 
 READY_S = 60.0
 OPERATOR_TOKEN = "token-of-the-clusters-operator"
+OPERATOR_HEADERS = {"Authorization": f"Bearer {OPERATOR_TOKEN}"}
 FIELD_MANAGER = "motcua"
 APPLY = "application/apply-patch+yaml"
 MERGE = "application/merge-patch+json"
@@ -76,7 +76,7 @@ class KubeServer:
         self.url = f"https://127.0.0.1:{self._port}"
         self._types: dict[str, dict[str, ResourceType]] = {}
         self._defined: set[tuple[str, str]] = set()
-        self._client: httpx.Client | None = None
+        self._pool: urllib3.HTTPSConnectionPool | None = None
 
     def start(self) -> KubeServer:
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -113,22 +113,32 @@ class KubeServer:
 
     def _is_ready(self) -> bool:
         # Its own first objects come last: without them a request may be refused as in no namespace.
-        with suppress(httpx.TransportError, FileNotFoundError, ssl.SSLError):
-            return all(self.client.get(path).status_code == 200 for path in ("/readyz", "/api/v1/namespaces/default"))
-        return False
+        paths = ("/readyz", "/api/v1/namespaces/default")
+        return self._certificate.exists() and all(self._answers(path) for path in paths)
+
+    def _answers(self, path: str) -> bool:
+        try:
+            return bool(self.pool.request("GET", path, headers=OPERATOR_HEADERS, retries=False).status == 200)
+        except (urllib3.exceptions.HTTPError, OSError):
+            return False
 
     @property
-    def client(self) -> httpx.Client:
-        """Return the client; it trusts the certificate that the server made for itself."""
-        if self._client is None:
-            trusted = ssl.create_default_context(cafile=str(self._folder / "certs" / "apiserver.crt"))
-            headers = {"Authorization": f"Bearer {OPERATOR_TOKEN}"}
-            self._client = httpx.Client(base_url=self.url, headers=headers, verify=trusted, timeout=READY_S)
-        return self._client
+    def _certificate(self) -> Path:
+        """Return the certificate that the server makes for itself."""
+        return self._folder / "certs" / "apiserver.crt"
+
+    @property
+    def pool(self) -> urllib3.HTTPSConnectionPool:
+        """Return the connections to the server, whose certificate they trust."""
+        if self._pool is None:
+            self._pool = urllib3.HTTPSConnectionPool(
+                "127.0.0.1", self._port, maxsize=4, block=True, timeout=READY_S, ca_certs=str(self._certificate)
+            )
+        return self._pool
 
     def end(self) -> None:
-        if self._client is not None:
-            self._client.close()
+        if self._pool is not None:
+            self._pool.close()
         # Nothing of it is needed again; asked to end, it would wait for watches that are still open.
         for process in self._processes:
             process.kill()
@@ -137,7 +147,7 @@ class KubeServer:
     def kubeconfig(self) -> Path:
         """Write the operator's kubeconfig."""
         path = self._folder / "kubeconfig"
-        authority = str(self._folder / "certs" / "apiserver.crt")
+        authority = str(self._certificate)
         path.write_text(json.dumps({
             "apiVersion": "v1", "kind": "Config", "current-context": "test",
             "clusters": [{"name": "test", "cluster": {"server": self.url, "certificate-authority": authority}}],
@@ -150,11 +160,14 @@ class KubeServer:
              **query: str) -> Answer:  # fmt: skip
         """Send a request; raises Refused on any answer but a good one."""
         text = json.dumps(content).encode() if isinstance(content, dict) else content
-        answer = self.client.request(method, path, content=text, headers={"Content-Type": kind}, params=query)
-        body: Json = answer.json() if answer.headers.get("Content-Type", "").startswith("application/json") else {}
-        if not answer.is_success:
-            raise Refused(answer.status_code, body or {"message": answer.text})
-        return Answer(body, tuple(answer.headers.get_list("Warning")))
+        where = f"{path}?{urlencode(query)}" if query else path
+        headers = {**OPERATOR_HEADERS, "Content-Type": kind}
+        answer = self.pool.request(method, where, body=text, headers=headers, retries=False)
+        is_json = answer.headers.get("Content-Type", "").startswith("application/json")
+        body: Json = json.loads(answer.data) if is_json else {}
+        if not 200 <= answer.status < 300:
+            raise Refused(answer.status, body or {"message": answer.data.decode()})
+        return Answer(body, tuple(answer.headers.getlist("Warning")))
 
     def read_path(self, path: str) -> Json:
         """Return what lies at a path."""
@@ -230,10 +243,11 @@ class KubeServer:
 
     def _served_names(self) -> set[str]:
         """Return `plural.group` of every kind that the server serves."""
-        answer = self.client.get("/apis", headers={"Accept": f"{DISCOVERY},application/json"})
+        headers = {**OPERATOR_HEADERS, "Accept": f"{DISCOVERY},application/json"}
+        answer = self.pool.request("GET", "/apis", headers=headers, retries=False)
         return {
             f"{resource['resource']}.{group['metadata']['name']}"
-            for group in answer.json()["items"]
+            for group in json.loads(answer.data)["items"]
             for version in group["versions"]
             for resource in version.get("resources", ())
         }

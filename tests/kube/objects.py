@@ -80,12 +80,12 @@ def pods_of(objects: Iterable[Json]) -> Iterator[Json]:
             continue
         spec = one["spec"]["jobTemplate"]["spec"] if one["kind"] == "CronJob" else one["spec"]
         name, template = f"{one['metadata']['name']}-0", spec["template"]
-        claims = [
-            {"name": claim["metadata"]["name"],
-             "persistentVolumeClaim": {"claimName": f"{claim['metadata']['name']}-{name}"}}
-            for claim in spec.get("volumeClaimTemplates", ())
+        disks = [
+            {"name": wanted["metadata"]["name"],
+             "persistentVolumeClaim": {"claimName": f"{wanted['metadata']['name']}-{name}"}}
+            for wanted in spec.get("volumeClaimTemplates", ())
         ]  # fmt: skip
-        volumes = [*template["spec"].get("volumes", ()), *claims]
+        volumes = [*template["spec"].get("volumes", ()), *disks]
         yield pod(name, one["metadata"]["namespace"], {**template, "spec": {**template["spec"], "volumes": volumes}})
 
 
@@ -93,3 +93,17 @@ def pod(name: str, space: str, template: Json) -> Json:
     """Return a pod of a template."""
     meta = {**template.get("metadata", {}), "name": name, "namespace": space}
     return {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": template["spec"]}
+
+
+def claim(name: str, space: str, gigabytes: int, storage_class: str) -> Json:
+    """Return a claim of a volume."""
+    return {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": {"name": name, "namespace": space},
+        "spec": {
+            "accessModes": ["ReadWriteOnce"],
+            "storageClassName": storage_class,
+            "resources": {"requests": {"storage": f"{gigabytes}Gi"}},
+        },
+    }

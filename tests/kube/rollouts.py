@@ -5,19 +5,21 @@ It must not accept a warning, a forced field or a second apply that changes anyt
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from tests.kube.objects import default_account, pods_of
-from tests.kube_server import Refused
+from tests.kube_server import Refused, Warned
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from tests.kube_server import KubeServer
 
 Json = dict[str, Any]
 Key = tuple[str, str, str]
+Outcome = TypeVar("Outcome")
 _FIRST = ("CustomResourceDefinition", "Namespace")
 
 
@@ -47,36 +49,56 @@ class RollOut:
         All refusals and warnings are reported at once, so that one run shows everything to mend.
         """
         self.server.define_kinds(self.objects)
+        wanted = [with_secret_values(one) for one in self.objects]
         contents, faults = {}, []
-        for one in sorted(map(with_secret_values, self.objects), key=lambda one: one["kind"] not in _FIRST):
-            try:
-                contents[key_of(one)] = content_of(self.server.apply(one))
-            except (Refused, AssertionError, KeyError) as fault:
-                faults.append(f"{' '.join(key_of(one))}: {type(fault).__name__} {fault}")
+        for part in (
+            [one for one in wanted if one["kind"] in _FIRST],
+            [one for one in wanted if one["kind"] not in _FIRST],
+        ):
+            for one, (content, fault) in zip(part, self._each(self._applied, part), strict=True):
+                contents[key_of(one)] = content
+                faults += [f"{' '.join(key_of(one))}: {fault}"] if fault else []
         assert not faults, "\n".join(faults)
         return contents
+
+    def _applied(self, one: Json) -> tuple[Json, str]:
+        """Return an applied object's content, and the fault instead."""
+        try:
+            return content_of(self.server.apply(one)), ""
+        except (Refused, Warned, KeyError) as fault:
+            return {}, f"{type(fault).__name__} {fault}"
+
+    @staticmethod
+    def _each(call: Callable[[Json], Outcome], objects: Iterable[Json]) -> list[Outcome]:
+        """Do something with every object, several at a time: the server has two processors, too."""
+        with ThreadPoolExecutor(4) as pool:
+            return list(pool.map(call, objects))
 
     def try_pods(self) -> int:
         """Send each pod template as a Pod that is not stored; returns how many there were."""
         for space in {one["metadata"]["namespace"] for one in pods_of(self.objects)}:
             self.server.apply(default_account(space))
-        count, faults = 0, []
-        for count, one in enumerate(pods_of(self.objects), 1):  # noqa: B007 - the number of the last one
-            try:
-                self.server.apply(one, dry_run=True)
-            except (Refused, AssertionError) as fault:
-                faults.append(f"{' '.join(key_of(one))}: {fault}")
+        pods = list(pods_of(self.objects))
+        faults = [fault for fault in self._each(self._pod_fault, pods) if fault]
         assert not faults, "\n".join(faults)
-        return count
+        return len(pods)
+
+    def _pod_fault(self, one: Json) -> str:
+        try:
+            self.server.apply(one, dry_run=True)
+        except (Refused, Warned) as fault:
+            return f"{' '.join(key_of(one))}: {fault}"
+        return ""
 
     def read(self) -> dict[Key, Json]:
         """Return the content of each object as the server has it now."""
-        return {key_of(one): content_of(self.server.read(one)) for one in self.objects}
+        return dict(self._each(lambda one: (key_of(one), content_of(self.server.read(one))), self.objects))
 
     def delete(self, chosen: Iterable[Json]) -> None:
         """Delete objects, namespaces last."""
-        for one in sorted(chosen, key=lambda one: one["kind"] == "Namespace"):
-            self.server.delete(one)
+        wanted = list(chosen)
+        self._each(self.server.delete, [one for one in wanted if one["kind"] not in _FIRST])
+        self._each(self.server.delete, [one for one in wanted if one["kind"] in _FIRST])
 
 
 def content_of(stored: Json) -> Json:

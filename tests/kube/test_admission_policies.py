@@ -1,0 +1,77 @@
+"""Each admission policy on a real API server: it refuses its bad object in its own words, and admits the good one.
+
+The type check of expressions is a controller's work, so only objects show that one names a field wrongly.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from infra.policy.cloud.admission import admission_objects
+from tests.cloud_admission_examples import AT_LEVEL_2, EXAMPLES, NAMESPACES, AdmissionExample, excepted
+from tests.cloud_examples import base_declaration
+from tests.kube.policies import refusal_of, until_admitted, until_refused
+from tests.kube.rollouts import RollOut, changed, key_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.kube.objects import Json
+    from tests.kube_server import KubeServer
+
+pytestmark = pytest.mark.kube
+POLICIES = admission_objects(base_declaration(), "prod")
+
+
+@pytest.fixture(scope="module")
+def rolled(cluster: KubeServer) -> Iterator[RollOut]:
+    """Return the policies on the server, which end with this module: other tests' namespaces have levels, too."""
+    found = RollOut(cluster, (*NAMESPACES, *POLICIES))
+    cluster.define_kinds(example.good for example in EXAMPLES)
+    found.apply()
+    yield found
+    found.delete(POLICIES)
+
+
+def test_the_policies_are_accepted_and_a_second_apply_changes_nothing(rolled: RollOut) -> None:
+    before = rolled.read()
+    assert changed(before, rolled.apply()) == set()
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=str)
+def test_the_bad_object_is_refused_for_its_own_reason_and_the_good_one_admitted(
+    rolled: RollOut, example: AdmissionExample
+) -> None:
+    refused = until_refused(lambda: rolled.server.apply(example.bad, dry_run=True))
+    assert f"motcua-{example.rule}" in refused.message
+    assert example.problem in refused.message
+    rolled.server.apply(example.good, dry_run=True)
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=str)
+def test_a_dated_exception_admits_the_object_that_its_rule_refuses(rolled: RollOut, example: AdmissionExample) -> None:
+    until_refused(lambda: rolled.server.apply(example.bad, dry_run=True))
+    refusal = refusal_of(lambda: rolled.server.apply(excepted(example), dry_run=True, warnings=True))
+    # An object may break another rule, too: that one still refuses it.
+    assert f"motcua-{example.rule}'" not in refusal
+    assert not refusal or "ValidatingAdmissionPolicy" in refusal
+
+
+@pytest.mark.parametrize("one", AT_LEVEL_2, ids=lambda one: " ".join(key_of(one)))
+def test_a_rule_of_level_3_refuses_nothing_at_level_2(rolled: RollOut, one: Json) -> None:
+    rolled.server.apply(one, dry_run=True, warnings=True)  # the API warns of external addresses of a Service itself
+
+
+def test_without_its_binding_a_policy_refuses_nothing(rolled: RollOut) -> None:
+    """So it is the policy, and nothing else, that refused the object before."""
+    example = next(one for one in EXAMPLES if one.problem == "two instances")
+    until_refused(lambda: rolled.server.apply(example.bad, dry_run=True))
+    (binding,) = [one for one in POLICIES if one["kind"].endswith("Binding")
+                  and one["metadata"]["name"] == f"motcua-{example.rule}"]  # fmt: skip
+    rolled.server.delete(binding)
+    try:
+        until_admitted(lambda: rolled.server.apply(example.bad, dry_run=True))
+    finally:
+        rolled.server.apply(binding)

@@ -1,0 +1,213 @@
+"""The ground and the hosted systems on a real API server: accepted without a warning, unchanged by a second apply.
+
+Nothing runs on it: an admitted pod has not run, and an accepted network policy has blocked nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from infra.plan.cloud.tenancy import instances_of
+from infra.targets.kubernetes.cloud.objects import object_name
+from telemetry import inventory
+from telemetry.core.cloud.values import PolicyException
+from tests.cloud_examples import TODAY, base_components, base_declaration, base_flows, base_lock, hosted_system
+from tests.conftest import CHECKOUT
+from tests.hosted_objects import HostedObjects, hosted_objects
+from tests.kube.objects import claim, namespace, pods_of
+from tests.kube.policies import until_admitted, until_refused
+from tests.kube.rollouts import RollOut, changed, key_of
+from tests.kube_server import Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from infra.plan.cloud.values import SystemPlan, ZonePlan
+    from telemetry.core.cloud.values import CloudDeclaration
+    from tests.kube.objects import Json
+    from tests.kube.rollouts import Key
+    from tests.kube_server import KubeServer
+
+pytestmark = pytest.mark.kube
+BEFORE, AFTER = (CHECKOUT / "inventory" / name for name in ("bentre-2021", "vinhlong-2025"))
+"""A province, and the one that it became part of: its systems have the same ids."""
+GONE, VENDOR = "vn83-participation", "vn83-vendor"
+DATA_KINDS = {"Namespace", "StorageClass", "Cluster", "StatefulSet", "PersistentVolumeClaim"}
+
+
+def objects_of(folder: Path) -> HostedObjects:
+    return hosted_objects(inventory.load(folder).cloud)
+
+
+@dataclass(frozen=True)
+class Hosted:
+    """Hosted systems on a server, with what is below them."""
+
+    objects: HostedObjects
+    ground: RollOut
+    systems: RollOut
+    first_ground: dict[Key, Json]
+    first_systems: dict[Key, Json]
+
+    @property
+    def server(self) -> KubeServer:
+        return self.systems.server
+
+    def of_system(self, ident: str) -> RollOut:
+        """Return the objects of one system."""
+        own = (one for one in self.systems.objects if one["metadata"]["labels"]["motcua.org/system"] == ident)
+        return RollOut(self.server, tuple(own))
+
+    def zones(self) -> list[tuple[SystemPlan, ZonePlan]]:
+        return [(system, zone) for system in self.objects.plan.systems for zone in system.zones]
+
+
+@pytest.fixture(scope="module")
+def hosted(cluster: KubeServer) -> Iterator[Hosted]:
+    """Roll out the ground with the policies of levels, then the systems; all of it ends with this module."""
+    found = objects_of(BEFORE)
+    ground = RollOut(cluster, (*foreign_namespaces(found), *found.ground))
+    first_ground = ground.apply()
+    until_policies_act(cluster, found)
+    systems = RollOut(cluster, found.hosted)
+    yield Hosted(found, ground, systems, first_ground, systems.apply())
+    ground.delete(one for one in ground.objects if one["kind"].startswith("ValidatingAdmission"))
+
+
+def foreign_namespaces(found: HostedObjects) -> list[Json]:
+    """Return the namespaces of other operators that objects are in: they are neither the ground's nor a system's."""
+    rendered = (*found.ground, *found.hosted)
+    own = {one["metadata"]["name"] for one in rendered if one["kind"] == "Namespace"}
+    used = {one["metadata"].get("namespace", "") for one in rendered}
+    return [namespace(name) for name in sorted(used - own - {"", "kube-system"})]
+
+
+def until_policies_act(cluster: KubeServer, found: HostedObjects) -> None:
+    """Wait until a policy of levels refuses an object of a system, so that the objects are judged by them."""
+    deployment = found.of("Deployment")[0]
+    (space,) = (one for one in found.of("Namespace") if one["metadata"]["name"] == deployment["metadata"]["namespace"])
+    cluster.apply(space)
+    refused = until_refused(lambda: cluster.apply(with_image(deployment, "registry.test/app:1"), dry_run=True))
+    assert "motcua-image-pinned" in refused.message
+
+
+def with_image(deployment: Json, image: str) -> Json:
+    template = deployment["spec"]["template"]
+    containers = [{**one, "image": image} for one in template["spec"]["containers"]]
+    spec = {**deployment["spec"], "template": {**template, "spec": {**template["spec"], "containers": containers}}}
+    return {**deployment, "spec": spec}
+
+
+def test_every_object_is_accepted_without_a_warning_and_a_second_apply_changes_nothing(hosted: Hosted) -> None:
+    assert len(hosted.objects.plan.systems) == 11
+    for part, first in ((hosted.ground, hosted.first_ground), (hosted.systems, hosted.first_systems)):
+        assert changed(first, part.apply()) == set()
+
+
+def test_every_pod_is_admitted(hosted: Hosted) -> None:
+    assert hosted.systems.try_pods() == len(list(pods_of(hosted.systems.objects))) >= 4
+
+
+def test_a_zone_holds_what_is_declared_and_a_roll_out_and_not_one_pod_more(hosted: Hosted) -> None:
+    """The pods are stored, because only those count. The pods of databases are made by their operator, not by us."""
+    templates = {key_of(one)[1:]: one for one in pods_of(hosted.systems.objects)}
+    tried = 0
+    for system, zone in hosted.zones():
+        places = [(one, (zone.namespace, f"{object_name(one.declared)}-0")) for one in zone.components]
+        if not all(place in templates for _, place in places):
+            continue
+        largest = templates[max(places, key=lambda pair: pair[0].size.memory_mb)[1]]
+        begin_quota(hosted.server, zone, largest)
+        wanted = [templates[place] for one, place in places for _ in range(instances_of(system.declared, one.declared))]
+        for number, one in enumerate([*wanted, largest]):
+            hosted.server.apply(numbered(one, number))
+        with pytest.raises(Refused, match="exceeded quota: zone"):
+            hosted.server.apply(numbered(largest, len(wanted) + 1))
+        tried += 1
+    assert tried == 2 * len(hosted.objects.plan.systems)
+
+
+def test_a_zone_of_databases_holds_the_declared_disks_and_not_one_more(hosted: Hosted) -> None:
+    tried = 0
+    for system, zone in hosted.zones():
+        disks = [
+            one.declared.disk_gb for one in zone.components for _ in range(instances_of(system.declared, one.declared))
+        ]
+        if zone.zone != "database" or not any(disks):
+            continue
+        more = claim("more", zone.namespace, 1, zone.namespace)
+        begin_quota(hosted.server, zone, more)
+        for number, gigabytes in enumerate(disks):
+            hosted.server.apply(claim(f"disk-{number}", zone.namespace, gigabytes, zone.namespace))
+        with pytest.raises(Refused, match="exceeded quota: zone"):
+            hosted.server.apply(more)
+        tried += 1
+    assert tried == len(hosted.objects.plan.systems)
+
+
+def begin_quota(server: KubeServer, zone: ZonePlan, one: Json) -> None:
+    """Write a zone's quota as used up until it refuses an object, then as unused until it admits it."""
+    meta = {"name": "zone", "namespace": zone.namespace}
+    quota = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": meta}
+    hard = server.read(quota)["spec"]["hard"]
+    server.write_status(quota, {"hard": hard, "used": hard})
+    assert "exceeded quota" in until_refused(lambda: server.apply(one, dry_run=True)).message
+    server.write_status(quota, {"hard": hard, "used": dict.fromkeys(hard, "0")})
+    until_admitted(lambda: server.apply(one, dry_run=True))
+
+
+def numbered(one: Json, number: int) -> Json:
+    return {**one, "metadata": {**one["metadata"], "name": f"{one['metadata']['name']}-{number}"}}
+
+
+def test_a_dated_exception_admits_the_nodes_network_in_its_own_zone_alone(hosted: Hosted) -> None:
+    found = hosted_objects(with_exception())
+    web = found.one("Deployment", f"{VENDOR}-dmz/web")
+    RollOut(hosted.server, tuple(one for one in found.hosted if one is not web)).apply()
+    hosted.server.apply(web, warnings=True)  # Pod Security goes on to warn of what the exception admits
+    (pod,) = pods_of([web])
+    excepted = {**pod, "spec": {**pod["spec"], "hostNetwork": True}}
+    hosted.server.apply(excepted, dry_run=True, warnings=True)
+    elsewhere = {**excepted, "metadata": {**excepted["metadata"], "namespace": f"{VENDOR}-server"},
+                 "spec": {**excepted["spec"], "serviceAccountName": "app"}}  # fmt: skip
+    with pytest.raises(Refused, match="violates PodSecurity"):
+        hosted.server.apply(elsewhere, dry_run=True)
+
+
+def with_exception() -> CloudDeclaration:
+    """Return the base declaration under another id, with an exception for its web component."""
+    until = TODAY + timedelta(days=30)
+    exception = PolicyException("pod-hardened", f"{VENDOR}/web", "the vendor's image runs as root", "vn83-dit", until)
+    return replace(
+        base_declaration(), systems={VENDOR: hosted_system(VENDOR)}, components=base_components(VENDOR),
+        flows=base_flows(VENDOR), lock=base_lock(VENDOR), exceptions=(exception,),
+    )  # fmt: skip
+
+
+def test_the_merged_province_takes_over_and_nothing_with_data_is_made_again(hosted: Hosted) -> None:
+    """It changes what is there, so it comes after all that looks at the systems as they were."""
+    after = objects_of(AFTER)
+    rolled = RollOut(hosted.server, (*foreign_namespaces(after), *after.ground, *after.hosted))
+    held = RollOut(hosted.server, tuple(one for one in rolled.objects if one["kind"] in DATA_KINDS))
+    before = held.read()
+    first = rolled.apply()
+    assert {key: one["metadata"]["uid"] for key, one in held.read().items()} == {
+        key: one["metadata"]["uid"] for key, one in before.items()
+    }
+    assert changed(first, rolled.apply()) == set()
+
+
+def test_a_deleted_system_leaves_the_others(hosted: Hosted) -> None:
+    gone = hosted.of_system(GONE)
+    stay = RollOut(hosted.server, tuple(one for one in hosted.systems.objects if one not in gone.objects))
+    before = stay.read()
+    gone.delete(gone.objects)
+    assert stay.read() == before
+    assert len(stay.objects) > len(gone.objects) > 30
+    with pytest.raises(Refused, match="not found"):
+        hosted.server.read(gone.objects[-1])
