@@ -122,6 +122,20 @@ def test_an_unknown_field_and_a_listener_named_twice_are_refused_at_once(cluster
         cluster.apply(gateway)
 
 
+def test_an_unknown_field_of_a_foreign_kind_is_refused_where_its_definition_is_the_published_one(
+    cluster: KubeServer,
+) -> None:
+    space = space_of(cluster, "foreign")
+    certificate = {
+        "apiVersion": "cert-manager.io/v1", "kind": "Certificate", "metadata": {"name": "one", "namespace": space},
+        "spec": {"secretName": "one", "dnsNames": ["one.test"], "issuerRef": {"name": "any"}},
+    }  # fmt: skip
+    cluster.define_kinds([certificate])
+    cluster.apply(certificate)
+    with pytest.raises(Refused, match="replica: field not declared in schema"):
+        cluster.apply(misspelt(certificate))
+
+
 def misspelt(one: Json) -> Json:
     return {**one, "spec": {**one["spec"], "replica": 2}}
 
