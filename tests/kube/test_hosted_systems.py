@@ -15,6 +15,7 @@ from infra.plan.cloud.tenancy import instances_of
 from infra.targets.kubernetes.cloud.objects import object_name
 from telemetry import inventory
 from telemetry.core.cloud.values import PolicyException
+from tests.cloud_admission_examples import EXAMPLES, NAMESPACES
 from tests.cloud_examples import TODAY, base_components, base_declaration, base_flows, base_lock, hosted_system
 from tests.conftest import CHECKOUT
 from tests.hosted_objects import HostedObjects, hosted_objects
@@ -73,7 +74,7 @@ def hosted(cluster: KubeServer) -> Iterator[Hosted]:
     found = objects_of(BEFORE)
     ground = RollOut(cluster, (*foreign_namespaces(found), *found.ground))
     first_ground = ground.apply()
-    until_policies_act(cluster, found)
+    until_policies_act(cluster)
     systems = RollOut(cluster, found.hosted)
     yield Hosted(found, ground, systems, first_ground, systems.apply())
     ground.delete(one for one in ground.objects if one["kind"].startswith("ValidatingAdmission"))
@@ -87,20 +88,16 @@ def foreign_namespaces(found: HostedObjects) -> list[Json]:
     return [namespace(name) for name in sorted(used - own - {"", "kube-system"})]
 
 
-def until_policies_act(cluster: KubeServer, found: HostedObjects) -> None:
-    """Wait until a policy of levels refuses an object of a system, so that the objects are judged by them."""
-    deployment = found.of("Deployment")[0]
-    (space,) = (one for one in found.of("Namespace") if one["metadata"]["name"] == deployment["metadata"]["namespace"])
-    cluster.apply(space)
-    refused = until_refused(lambda: cluster.apply(with_image(deployment, "registry.test/app:1"), dry_run=True))
-    assert "motcua-image-pinned" in refused.message
+def until_policies_act(cluster: KubeServer) -> None:
+    """Wait until each policy of the ground refuses its bad objects: one that does not act yet would admit everything.
 
-
-def with_image(deployment: Json, image: str) -> Json:
-    template = deployment["spec"]["template"]
-    containers = [{**one, "image": image} for one in template["spec"]["containers"]]
-    spec = {**deployment["spec"], "template": {**template, "spec": {**template["spec"], "containers": containers}}}
-    return {**deployment, "spec": spec}
+    The namespaces of the examples are of this test only, or get back what is rendered when the systems are applied.
+    """
+    RollOut(cluster, NAMESPACES).apply()
+    cluster.define_kinds(example.bad for example in EXAMPLES)
+    for example in EXAMPLES:
+        refused = until_refused(lambda bad=example.bad: cluster.apply(bad, dry_run=True, warnings=True))
+        assert f"motcua-{example.rule}'" in refused.message, example
 
 
 def test_every_object_is_accepted_without_a_warning_and_a_second_apply_changes_nothing(hosted: Hosted) -> None:
