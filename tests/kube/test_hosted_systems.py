@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -96,7 +97,7 @@ def until_policies_act(cluster: KubeServer) -> None:
     RollOut(cluster, NAMESPACES).apply()
     cluster.define_kinds(example.bad for example in EXAMPLES)
     for example in EXAMPLES:
-        refused = until_refused(lambda bad=example.bad: cluster.apply(bad, dry_run=True, warnings=True))
+        refused = until_refused(partial(cluster.apply, example.bad, dry_run=True, warnings=True))
         assert f"motcua-{example.rule}'" in refused.message, example
 
 
