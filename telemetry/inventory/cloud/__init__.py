@@ -50,15 +50,16 @@ def build_cloud(folder: InventoryFolder, systems_doc: TomlDocument, inventory: I
     platform = surroundings.build_platform(doc)
     systems = build_hosted_systems(systems_doc, inventory.systems, agencies, sites)
     components = build_components(folder.read_csv(COMPONENTS_FILE, COMPONENT_KEYS), systems, sizes)
+    by_path = {component.path: component for component in components}
     zone_networks = build_zone_networks(doc, sites)
     check_overlaps(doc, zone_networks, peers, platform)
     declaration = CloudDeclaration(
         agencies=agencies, systems=systems, components=components,
-        flows=build_flows(folder.read_csv(FLOWS_FILE, FLOW_KEYS), DeclaredEnds(systems, components, peers, platform)),
+        flows=build_flows(folder.read_csv(FLOWS_FILE, FLOW_KEYS), DeclaredEnds(systems, by_path, peers, platform)),
         sites=sites, zone_networks=zone_networks, sizes=sizes, peers=peers, platform=platform,
         logs=surroundings.build_logs(doc), backups=surroundings.build_backups(doc, sites),
         drills=surroundings.build_drills(doc, systems), protections=surroundings.build_protections(doc),
-        exceptions=surroundings.build_exceptions(doc, agencies, systems, {one.path for one in components}),
+        exceptions=surroundings.build_exceptions(doc, agencies, systems, by_path),
         ground=surroundings.build_ground(doc), prices=surroundings.build_prices(doc),
         lock=build_lock(folder.read_csv(LOCK_FILE, LOCK_KEYS), systems),
     )  # fmt: skip

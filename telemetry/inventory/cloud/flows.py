@@ -38,17 +38,16 @@ def parse_flow_end(text: str) -> FlowEnd | None:
 
 @dataclass(frozen=True, slots=True)
 class DeclaredEnds:
-    """What the ends of flows may name."""
+    """What the ends of flows may name; components by `system/component`."""
 
     systems: Mapping[str, HostedSystem]
-    components: tuple[Component, ...]
+    components: Mapping[str, Component]
     peers: Container[str]
     platform: Container[str]
 
     def component(self, end: FlowEnd) -> Component | None:
         """Return the component that an end names, None for another end or an undeclared one."""
-        paths = {component.path: component for component in self.components}
-        return paths.get(str(end)) if end.kind == "component" else None
+        return self.components.get(str(end)) if end.kind == "component" else None
 
 
 def build_flows(records: list[Record], ends: DeclaredEnds) -> tuple[Flow, ...]:
@@ -98,7 +97,7 @@ def _check_end(r: Record, key: str, end: FlowEnd, ends: DeclaredEnds) -> None:
     elif end.system not in ends.systems:
         check_hosted(r, key, end.system, ends.systems)
     elif ends.component(end) is None and "components" not in r.faults.unread_files:
-        own = ", ".join(one.path for one in ends.components if one.system == end.system)
+        own = ", ".join(path for path, one in ends.components.items() if one.system == end.system)
         remedy = f"use one of {own}" if own else f"declare it in {COMPONENTS_FILE}"
         r.add_fault(key, f"there is no component {str(end)!r}", remedy)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from infra.plan.cloud.tenancy import build_cloud_plan
 from telemetry import inventory
 
 if TYPE_CHECKING:
@@ -66,6 +67,22 @@ def test_no_name_address_or_data_moves_when_provinces_merge(former: Inventory, m
     }
     assert (after.lock, after.zone_networks, after.sites) == (before.lock, before.zone_networks, before.sites)
     assert (after.peers, after.platform, after.sizes) == (before.peers, before.platform, before.sizes)
+
+
+@pytest.mark.parametrize("stage", ["dev", "prod"])
+def test_physical_names_and_networks_stay_in_the_plan_of_the_merged_province(
+    former: Inventory, merged: Inventory, stage: str
+) -> None:
+    before, after = (
+        build_cloud_plan(declared.cloud, province=declared.province, stage=stage, today=date(2025, 7, 1))
+        for declared in (former, merged)
+    )
+    for system in after.systems:
+        own = before.system(system.id)
+        assert (own.project, own.reasons) == (system.project, system.reasons)
+        places = [(zone.namespace, zone.cidr, zone.slot, zone.quota) for zone in own.zones]
+        assert [(zone.namespace, zone.cidr, zone.slot, zone.quota) for zone in system.zones] == places
+        assert all(cidr for _, cidr, *_ in places)
 
 
 def test_each_owner_is_what_followed_the_former_owner(former: Inventory, merged: Inventory) -> None:
