@@ -18,6 +18,7 @@ from infra.input_check import find_input_faults
 from infra.inventory_changes import change_outputs
 from infra.plan import build_plan
 from infra.plan.cloud import build_cloud_plan
+from infra.policy.cloud.check import check_cloud_plan, finding_faults
 from infra.policy.rules import check_plan
 from infra.targets.kubernetes.manifests import find_option_faults
 from infra.targets.shared import root_inputs
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from infra.config.options import StackOptions
     from infra.plan import StackPlan
+    from infra.plan.cloud import CloudPlan
     from telemetry.core.inventory import Inventory
 
 
@@ -46,7 +48,7 @@ def deploy_stack() -> None:
     try:
         options, inventory = load_declarations(config, root)
         if options.cloud.part != "motcua":
-            export_outputs(deploy_cloud_part(options, inventory, today))
+            export_outputs(deploy_cloud_part(options, inventory, today, config.file))
             return
         plan = build_plan(inventory, options, today, provisioned_files(inventory))
         check_plan_and_inputs(plan, options, today, config, root)
@@ -63,10 +65,13 @@ def export_outputs(outputs: Mapping[str, pulumi.Input[object]]) -> None:
         pulumi.export(name, value)
 
 
-def deploy_cloud_part(options: StackOptions, inventory: Inventory, today: date) -> Mapping[str, pulumi.Input[object]]:
+def deploy_cloud_part(
+    options: StackOptions, inventory: Inventory, today: date, file: str
+) -> Mapping[str, pulumi.Input[object]]:
     """Deploy the ground or the hosted systems; returns the outputs. Raises ConfigError with every fault."""
     day = options.today or today
     plan = build_cloud_plan(inventory.cloud, province=inventory.province, stage=options.stage, today=day)
+    check_hosted_systems(plan, file)
     if options.target == "openstack":
         from infra.targets.openstack.cloud.deploy import deploy_part  # noqa: PLC0415
 
@@ -74,6 +79,17 @@ def deploy_cloud_part(options: StackOptions, inventory: Inventory, today: date) 
     from infra.targets.kubernetes.cloud.deploy import deploy_cloud  # noqa: PLC0415
 
     return deploy_cloud(plan, options)
+
+
+def check_hosted_systems(plan: CloudPlan, file: str) -> None:
+    """Warn of hints on the hosted systems; raises ConfigError with every fault: nothing of them is deployed then."""
+    findings = check_cloud_plan(plan)
+    for finding in findings:
+        if finding.severity == "advisory":
+            pulumi.warn(str(finding))
+    faults = finding_faults(findings, file)
+    if faults:
+        raise ConfigError(faults)
 
 
 def end_quietly_on_interrupt() -> None:

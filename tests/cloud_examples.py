@@ -24,6 +24,7 @@ from telemetry.core.cloud.values import (
     Peer,
     PlatformService,
     Protection,
+    RestoreDrill,
     Site,
     ZoneNetwork,
 )
@@ -89,6 +90,7 @@ BACKUPS = (
     BackupStore("main-objects", "main", "objects", wal=True, locked=True, restore_mb_per_s=100),
     BackupStore("far-tape", "backup", "tape", locked=True, restore_mb_per_s=50),
 )
+DRILLS = (RestoreDrill(ONESTOP, date(2026, 6, 1), "minutes of the restore"),)
 LOGS = LogStore(90, "manage", 2000, 500)
 PROTECTIONS = {
     name: Protection(name, date(2025, 1, 1), f"document {name}", date(2026, 6, 1))
@@ -150,7 +152,7 @@ def base_declaration() -> CloudDeclaration:
     return CloudDeclaration(
         agencies=AGENCIES, systems={ONESTOP: hosted_system()}, components=base_components(), flows=base_flows(),
         sites=SITES, zone_networks=ZONE_NETWORKS, sizes=SIZES, peers=PEERS, platform=PLATFORM, logs=LOGS,
-        backups=BACKUPS, protections=PROTECTIONS, lock=base_lock(),
+        backups=BACKUPS, drills=DRILLS, protections=PROTECTIONS, lock=base_lock(),
     )  # fmt: skip
 
 
@@ -184,4 +186,30 @@ def gateway_system(level: int = 3) -> CloudDeclaration:
             Flow(component_end(ONESTOP, "app"), component_end(lgsp, "gw"), 5500, "exchange"),
         ),
         lock=base_lock(ONESTOP, lgsp),
+    )
+
+
+def with_components(declaration: CloudDeclaration, path: str, **changes: Any) -> CloudDeclaration:  # noqa: ANN401
+    """Return the declaration with fields of the component `system/id` changed."""
+    changed = changed_components(declaration.components, lambda one: one.path == path, **changes)
+    return replace(declaration, components=changed)
+
+
+def with_flows(declaration: CloudDeclaration, *flows: Flow) -> CloudDeclaration:
+    """Return the declaration with flows added."""
+    return replace(declaration, flows=(*declaration.flows, *flows))
+
+
+def second_system(ident: str, **changes: Any) -> CloudDeclaration:  # noqa: ANN401
+    """Return the base declaration with a second system of the same components and flows."""
+    base = base_declaration()
+    return with_system(
+        replace(
+            base,
+            components=(*base.components, *base_components(ident)),
+            flows=(*base.flows, *base_flows(ident)),
+            drills=(*base.drills, RestoreDrill(ident, date(2026, 6, 1), "minutes of the restore")),
+            lock=base_lock(ONESTOP, ident),
+        ),
+        hosted_system(ident, **changes),
     )

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 from infra.plan.influx import TOKEN_ROLES, TOTALS_TIERS, role_permissions
 from infra.plan.values import BucketPermission
 from infra.policy.catalogue import new_finding
+from infra.policy.cloud.manifests import HOSTED_RULE_IDS, check_hosted_manifest
+from infra.policy.cloud.openstack import check_hosted_resource
 from infra.policy.manifests import UNKNOWN, check_manifest
 from infra.policy.rules import is_open_network, retention_problem
 from infra.policy.secret_scan import PLAIN_TEXT_REMEDY, secret_kind_in, with_unpacked
@@ -31,12 +33,16 @@ def resource_violations(kind: str, props: Mapping[str, object], name: str = "") 
     """Return every breach of one resource; `kind` is its type token, `name` its name in the stack."""
     properties = dict(props)
     if kind.startswith("kubernetes:"):
-        return sorted(check_manifest(properties)) if "kind" in properties else []
+        if "kind" not in properties:
+            return []
+        return sorted([*check_manifest(properties), *check_hosted_manifest(properties)])
     if kind.startswith("openstack:"):
-        rule = _OPENSTACK_CHECKS.get(kind.rpartition(":")[2])
-    else:
-        own_type = OWN_TYPE_TOKEN.fullmatch(kind)
-        rule = _OWN_CHECKS.get(f"{own_type[1]}:{own_type[2]}") if own_type else None
+        type_name = kind.rpartition(":")[2]
+        rule = _OPENSTACK_CHECKS.get(type_name)
+        hosted = list(check_hosted_resource(type_name, properties, name or kind))
+        return sorted([*hosted, *(rule(properties, name or kind) if rule else ())])
+    own_type = OWN_TYPE_TOKEN.fullmatch(kind)
+    rule = _OWN_CHECKS.get(f"{own_type[1]}:{own_type[2]}") if own_type else None
     return sorted(rule(properties, name or kind)) if rule else []
 
 
@@ -174,6 +180,6 @@ _OPENSTACK_CHECKS: Mapping[str, Callable[[ResourceProps, str], Iterator[Finding]
 RESOURCE_RULE_IDS = (
     "retention", "shrink-allowed", "token-rights", "plain-secret", "upstream-tls", "store-closed",
     "open-to-all", "labels", "devices-from-anywhere", "listener-tls", "image-pinned",
-    "image-digest", "pod-hardened", "balancer-sources", "port-security",
+    "image-digest", "pod-hardened", "balancer-sources", "port-security", *HOSTED_RULE_IDS,
 )  # fmt: skip
-"""The rules that a single resource can break."""
+"""The rules that a single resource can break; the last ones are those of hosted systems."""

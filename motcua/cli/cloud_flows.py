@@ -41,7 +41,7 @@ def flows(
         return
     console = Console()
     if not plan.systems:
-        console.print(NOTHING_HOSTED)
+        console.print(NOTHING_HOSTED, markup=False)
         return
     console.print(matrix_table(plan))
     console.print("a number: that many declared connections; ·: may be declared; –: closed", style="dim")

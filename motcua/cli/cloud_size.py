@@ -32,7 +32,7 @@ def size(folder: FolderArgument = None, stage: StageOption = "prod", json: JsonO
         return
     console, prices, logs = Console(), plan.declaration.prices, plan.declaration.logs
     if not plan.systems:
-        console.print(NOTHING_HOSTED)
+        console.print(NOTHING_HOSTED, markup=False)
         return
     for group, title in TITLES.items():
         grouped = [row for row in rows if row.group == group]

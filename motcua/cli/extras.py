@@ -20,6 +20,7 @@ EXTRAS_BY_COMMAND: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType({
     "ca root": _INFRA,
     "ca show": _INFRA,
     "ca sign": _INFRA,
+    "cloud check": _BOTH,
     "cloud diff": _BOTH,
     "cloud flows": _BOTH,
     "cloud lock": _BOTH,

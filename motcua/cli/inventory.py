@@ -36,12 +36,18 @@ def check(
     ] = None,
     policy: Annotated[bool, typer.Option("--policy", help="Also check the stacks' plans against the policy.")] = False,
     stack_file: StackFilesOption = None,
+    today: Annotated[
+        datetime | None,
+        typer.Option("--today", formats=["%Y-%m-%d"], help="With --policy: day to judge on (default: today in UTC)."),
+    ] = None,
 ) -> None:
     """Report all faults with file and line. Exit 2 on any fault, 1 when a plan violates a mandatory rule."""
     from telemetry import inventory
 
     if stack_file and not policy:
         raise ConfigError([Fault("command line", 0, "--stack-file", "is for --policy only", "add --policy")])
+    if today and not policy:
+        raise ConfigError([Fault("command line", 0, "--today", "is for --policy only", "add --policy")])
     path = folder or load_settings(None).inventory
     if not policy or path is not None:
         declared, warnings = inventory.load_with_warnings(path or inventory.default_path())
@@ -49,7 +55,7 @@ def check(
             print(f"motcua: warning: {warning}", file=sys.stderr)
         print(_summary_line(declared))
     if policy:
-        _check_policy(stack_file or [], path)
+        _check_policy(stack_file or [], path, today.date() if today else _today())
 
 
 def _summary_line(declared: Inventory) -> str:
@@ -61,17 +67,17 @@ def _summary_line(declared: Inventory) -> str:
     )
 
 
-def _check_policy(files: list[Path], folder: Path | None) -> None:
+def _check_policy(files: list[Path], folder: Path | None, today: date) -> None:
     """Print the findings of every stack; exit 1 when one is mandatory."""
     from motcua import stacks
 
     violations = 0
-    opened = stacks.open_stacks(files, folder, _today())
+    opened = stacks.open_stacks(files, folder, today)
     faults = [fault for stack in opened for fault in stacks.input_faults(stack)]
     if faults:
         raise ConfigError(faults)
     for stack in opened:
-        findings = _stack_findings(stack)
+        findings = _stack_findings(stack, today)
         violations += sum(finding.severity == "mandatory" for finding in findings)
         print(f"{stack.name}: {len(findings)} findings" if findings else f"{stack.name}: no finding")
         for finding in findings:
@@ -80,7 +86,7 @@ def _check_policy(files: list[Path], folder: Path | None) -> None:
         raise typer.Exit(1)
 
 
-def _stack_findings(stack: OpenedStack) -> list[Finding]:
+def _stack_findings(stack: OpenedStack, today: date) -> list[Finding]:
     """Return the findings for a stack's plan, and for its manifests where the target has some."""
     import yaml
 
@@ -92,9 +98,18 @@ def _stack_findings(stack: OpenedStack) -> list[Finding]:
     files = written(stack)
     documents = [item for name, text in files.items() if name.endswith(".yaml") for item in yaml.safe_load_all(text)]
     objects = check_manifests([item for item in documents if isinstance(item, dict) and "kind" in item])
-    plan_findings = check_plan(stack.plan, stack.options, _today())
+    plan_findings = check_plan(stack.plan, stack.options, today)
     object_findings = (item for item in objects if not item.rule.startswith("image-"))
-    return sorted({*plan_findings, *find_leaks(files), *object_findings})
+    return sorted({*plan_findings, *find_leaks(files), *object_findings, *_hosted_findings(stack, today)})
+
+
+def _hosted_findings(stack: OpenedStack, today: date) -> list[Finding]:
+    """Return the findings for the systems that the stack's inventory hosts."""
+    from infra.plan.cloud import build_cloud_plan
+    from infra.policy.cloud.check import check_cloud_plan
+
+    cloud, province = stack.inventory.cloud, stack.inventory.province
+    return check_cloud_plan(build_cloud_plan(cloud, province=province, stage=stack.options.stage, today=today))
 
 
 def _today() -> date:

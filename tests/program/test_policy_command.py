@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 GOOD = "config:\n  motcua:stage: dev\n  motcua:target: local\n"
 TODAY = date(2026, 6, 1)
+DAY = "2026-11-30"
+"""The day on which the sample's evidence, engines and restores are judged: they grow old."""
 
 
 def motcua(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -41,7 +43,7 @@ def stack(folder: Path, text: str, name: str = "try") -> str:
 
 
 def test_shipped_stacks_are_checked_from_anywhere_and_keep_to_the_rules(tmp_path: Path) -> None:
-    done = motcua("check", "--policy", cwd=tmp_path)
+    done = motcua("check", "--policy", "--today", DAY, cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Pulumi.local.yaml: no finding" in done.stdout
     assert "mandatory" not in done.stdout
@@ -50,7 +52,7 @@ def test_shipped_stacks_are_checked_from_anywhere_and_keep_to_the_rules(tmp_path
 def test_mandatory_finding_ends_with_1_and_every_stack_is_told(tmp_path: Path) -> None:
     national = "  motcua:national: {url: 'http://n.example', orgId: '0123456789abcdef'}\n"
     files = ["--stack-file", stack(tmp_path, GOOD), "--stack-file", stack(tmp_path, GOOD + national, "bad")]
-    done = motcua("check", str(default_path()), "--policy", *files, cwd=tmp_path)
+    done = motcua("check", str(default_path()), "--policy", "--today", DAY, *files, cwd=tmp_path)
     assert done.returncode == 1
     assert "Pulumi.try.yaml: no finding" in done.stdout
     assert "mandatory upstream-tls: national http://n.example: is used without a checked certificate; " in done.stdout
@@ -59,7 +61,7 @@ def test_mandatory_finding_ends_with_1_and_every_stack_is_told(tmp_path: Path) -
 
 def test_advisory_finding_ends_with_0(tmp_path: Path) -> None:
     file = stack(tmp_path, GOOD + "  motcua:influx: {url: 'http://10.0.0.9:8086'}\n")
-    done = motcua("check", str(default_path()), "--policy", "--stack-file", file, cwd=tmp_path)
+    done = motcua("check", str(default_path()), "--policy", "--today", DAY, "--stack-file", file, cwd=tmp_path)
     assert done.returncode == 0
     assert "advisory store-tls" in done.stdout
 
@@ -69,7 +71,7 @@ def test_faults_of_all_stack_files_come_at_once_and_end_with_2(tmp_path: Path) -
         stack(tmp_path, GOOD + "  motcua:workers: 0\n"),
         stack(tmp_path, GOOD + "  motcua:rootKey: planted\n", "b"),
     ]
-    done = motcua("check", "--policy", "--stack-file", files[0], "--stack-file", files[1], cwd=tmp_path)
+    done = motcua("check", "--policy", "--today", DAY, "--stack-file", files[0], "--stack-file", files[1], cwd=tmp_path)
     assert done.returncode == 2
     assert f"{files[0]}:4: motcua:workers" in done.stderr
     assert f"{files[1]}:4: motcua:rootKey: is a secret in plain text" in done.stderr
@@ -81,7 +83,7 @@ def test_faults_of_stack_file_and_inventory_come_together(tmp_path: Path) -> Non
     shutil.copytree(default_path(), tmp_path / "world")
     with (tmp_path / "world/devices.csv").open("a") as rows:
         rows.write("vn83-83-kiosk9,nowhere,kiosk,60000,yes\n")
-    done = motcua("check", "--policy", "--stack-file", bad, cwd=tmp_path)
+    done = motcua("check", "--policy", "--today", DAY, "--stack-file", bad, cwd=tmp_path)
     assert done.returncode == 2
     assert "Pulumi.try.yaml:4: motcua:influx.rawDays" in done.stderr
     assert "devices.csv:" in done.stderr
@@ -98,7 +100,7 @@ def test_inventory_counts_from_the_projects_folder(tmp_path: Path) -> None:
     below = tmp_path / "infra" / "stacks"
     below.mkdir(parents=True)
     file = stack(below, GOOD + "  motcua:inventory: nowhere\n")
-    done = motcua("check", "--policy", "--stack-file", file, cwd=below)
+    done = motcua("check", "--policy", "--today", DAY, "--stack-file", file, cwd=below)
     assert done.returncode == 2
     assert f"{tmp_path / 'nowhere'}" in done.stderr
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -13,13 +14,20 @@ import pytest
 import yaml
 
 from infra import program
+from infra.config.stack_file import load_declarations
 from infra.policy.catalogue import Finding
 from infra.providers.dynamic import DynamicProvider, restore_integers
 from infra.providers.resources import RESOURCE_TYPES
+from tests.cloud_examples import ONESTOP, base_declaration, with_components
 from tests.program.pulumi_monitor import Recorded, Registered, run
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from infra.config.options import StackOptions
+    from infra.config.stack_file import EngineConfig
+    from telemetry.core.cloud.values import CloudDeclaration
+    from telemetry.core.inventory import Inventory
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 STACKS = ("local", "kubernetes", "openstack")
@@ -280,3 +288,33 @@ def test_a_state_that_is_being_written_is_read_again(engine: pytest.MonkeyPatch,
     after = deployed(engine, "local", earlier={**before, "inventoryChanges": ["of the last edit"]}).exports
     assert (after["inventoryChanges"][0].startswith("first roll-out")) is first
     assert (after["inventoryChanges"] == ["of the last edit"]) is not first
+
+
+def hosting(engine: pytest.MonkeyPatch, cloud: CloudDeclaration) -> None:
+    """Let the sample's province host other systems."""
+    read = load_declarations
+
+    def load(config: EngineConfig, root: Path) -> tuple[StackOptions, Inventory]:
+        options, inventory = read(config, root)
+        return options, replace(inventory, cloud=cloud)
+
+    engine.setattr(program, "load_declarations", load)
+
+
+HOSTED: Mapping[str, object] = {**configuration("kubernetes"), **SECRETS, "cloud": {"part": "ground"}}
+
+
+def test_a_fault_of_a_hosted_system_is_refused_at_its_line(engine: pytest.MonkeyPatch) -> None:
+    lone = with_components(base_declaration(), f"{ONESTOP}/app", least=1, declared_at="components.csv:3")
+    hosting(engine, lone)
+    problem = refused(engine, HOSTED)
+    assert f"components.csv:3: {ONESTOP}/app: replicas: runs 1 of the 2 instances" in problem
+    assert "(TCVN 14423:2026 5.12.2.2 a)" in problem
+
+
+def test_a_hint_about_a_hosted_system_is_a_warning(engine: pytest.MonkeyPatch) -> None:
+    warnings: list[str] = []
+    engine.setattr(pulumi, "warn", warnings.append)
+    hosting(engine, replace(base_declaration(), drills=()))
+    deployed(engine, "kubernetes", HOSTED)
+    assert [warning for warning in warnings if "drill" in warning]

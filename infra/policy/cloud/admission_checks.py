@@ -24,7 +24,8 @@ AUTOSCALED_LABEL: Final = "motcua.org/autoscaled"
 POD_SECURITY_LABEL: Final = "pod-security.kubernetes.io/enforce"
 DEFAULT_DENY: Final = "default-deny"
 """The name of the NetworkPolicy that closes a namespace in both directions."""
-_WORKLOADS: Final = {"apps": ("deployments", "statefulsets", "daemonsets"), "batch": ("jobs", "cronjobs")}
+_WORKLOADS: Final = {"apps": ("deployments", "statefulsets", "daemonsets"), "batch": ("cronjobs",)}
+"""What the program makes pods with; Jobs are made by operators and by CronJobs."""
 _NETWORK_POLICIES: Final = {"networking.k8s.io": ("networkpolicies",)}
 _DATABASES: Final = {"postgresql.cnpg.io": ("clusters",)}
 
@@ -67,6 +68,7 @@ _NETWORK_VARIABLES: Final = {
     ),
 }
 """All rules of a NetworkPolicy, and the list of peers of each."""
+_GATEWAY: Final = f"object.spec.?podSelector.?matchLabels[?'{KIND_LABEL}'].orValue('') == 'gateway'"
 _OWN_SYSTEM: Final = f"namespaceObject.metadata.labels[?'{SYSTEM_LABEL}'].orValue('')"
 
 
@@ -126,21 +128,21 @@ def _egress_closed() -> AdmissionPolicy:
         _NETWORK_POLICIES,
         (
             AdmissionCheck(
-                f"object.metadata.name != '{DEFAULT_DENY}' || (variables.all && size(variables.rules) == 0 && "
+                f"object.metadata.name != '{DEFAULT_DENY}' || (variables.every_pod && size(variables.rules) == 0 && "
                 "'Ingress' in object.spec.policyTypes && 'Egress' in object.spec.policyTypes)",
                 f"{DEFAULT_DENY} closes both directions for every pod",
             ),
             AdmissionCheck(
-                f"!variables.all || {outward}peer.ipBlock.cidr.split('/')[1] in ['32', '128']))",
+                f"!variables.every_pod || {outward}peer.ipBlock.cidr.split('/')[1] in ['32', '128']))",
                 "what every pod may reach outside the cluster is a single address",
             ),
             AdmissionCheck(
-                f"{level} < 4 || !({inner_zone}) || {outward}{private}))",
+                f"{level} < 4 || !({inner_zone}) || ({_GATEWAY}) || {outward}{private}))",
                 "at level 4 the zones server and database reach the Internet through a proxy only",
                 from_level=4,
             ),
         ),
-        {**_NETWORK_VARIABLES, "all": selects_all},
+        {**_NETWORK_VARIABLES, "every_pod": selects_all},
     )
 
 
@@ -151,7 +153,6 @@ def _system_apart(platform_namespaces: Iterable[str]) -> AdmissionPolicy:
         f"!has(peer.namespaceSelector) || {selected}[?'{SYSTEM_LABEL}'].orValue('') == variables.own || "
         f"{selected}[?'{NAMESPACE_LABEL}'].orValue('') in [{known}]"
     )
-    gateway = f"object.spec.?podSelector.?matchLabels[?'{KIND_LABEL}'].orValue('') == 'gateway'"
     classes = (
         "object.kind == 'Cluster' ? [object.spec.storage.?storageClass.orValue('')] + "
         "(has(object.spec.walStorage) ? [object.spec.walStorage.?storageClass.orValue('')] : []) : "
@@ -162,14 +163,13 @@ def _system_apart(platform_namespaces: Iterable[str]) -> AdmissionPolicy:
         {**_NETWORK_POLICIES, **_DATABASES, "": ("persistentvolumeclaims",)},
         (
             AdmissionCheck(
-                f"object.kind != 'NetworkPolicy' || ({gateway}) || "
+                f"object.kind != 'NetworkPolicy' || ({_GATEWAY}) || "
                 f"object.spec.?ingress.orValue([]).all(rule, rule.?from.orValue([]).all(peer, {known_peer}))",
                 "another system enters through a component of kind gateway only",
             ),
             AdmissionCheck(
-                "variables.classes.all(one, one == variables.own || one.startsWith(variables.own + '-') || "
-                "one == namespaceObject.metadata.name)",
-                "the storage class is the system's own",
+                "variables.classes.all(one, one == object.metadata.namespace)",
+                "the storage class is the one of its zone",
             ),
         ),
         {"own": _OWN_SYSTEM, "classes": classes},
@@ -225,11 +225,11 @@ def _replicas() -> AdmissionPolicy:
 
 
 def _tls() -> AdmissionPolicy:
-    listeners = "object.kind != 'Gateway' || object.spec.listeners.all(listener, "
+    listeners = "!(object.kind in ['Gateway', 'ListenerSet']) || object.spec.listeners.all(listener, "
     parameters = "object.spec.?postgresql.?parameters"
     return AdmissionPolicy(
         "tls",
-        {"gateway.networking.k8s.io": ("gateways",), "networking.k8s.io": ("ingresses",), **_DATABASES},
+        {"gateway.networking.k8s.io": ("gateways", "listenersets"), "networking.k8s.io": ("ingresses",), **_DATABASES},
         (
             AdmissionCheck(
                 f"{listeners}listener.protocol in ['HTTPS', 'TLS'])", "a listener has a protocol without TLS"
@@ -249,8 +249,7 @@ def _tls() -> AdmissionPolicy:
             ),
             AdmissionCheck(
                 "object.kind != 'Cluster' || object.spec.?postgresql.?pg_hba.orValue([])"
-                ".all(line, !line.matches('^(host|hostnossl|hostnogssenc)[ \\\\t]') || "
-                "line.matches('[ \\\\t]reject$'))",
+                ".all(line, line.matches('^(local|hostssl|hostgssenc)[ \\\\t]') || line.matches('[ \\\\t]reject$'))",
                 "a database admits no connection without TLS",
             ),
         ),

@@ -20,7 +20,8 @@ DECISION_DUE: Final = date(2026, 12, 31)
 MEASURES_DUE: Final = date(2027, 6, 30)
 """The last day for all measures of such a system: twelve months after the law, Art. 39.1."""
 PERSONAL_DATA: Final = frozenset({"personal", "sensitive", "secret"})
-_DECREE, _STANDARD = "Decree 331/2026", "TCVN 14423:2026"
+_DECREE, _STANDARD = "331", "TCVN 14423:2026"
+"""Decree 331/2026 by its number, as in the criteria of levels; and the standard of basic requirements."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,12 @@ def _protection(ident: str, from_level: int, title_vi: str, title_en: str, claus
     return CloudRule(ident, from_level, title_vi, title_en, _standard(from_level, clause), due=MEASURES_DUE)
 
 
+_FLOW_CLAUSES = {
+    1: f"{_STANDARD} 3.12.2.4 c",
+    2: f"{_STANDARD} 4.12.2.4 b",
+    3: f"{_STANDARD} 5.12.2.4 d; {_DECREE} Art. 30.8.b",
+    4: f"{_STANDARD} {{x}}.12.2.4 c; {_DECREE} Art. 30.8.b",
+}
 _RULE_LIST = (
     CloudRule(
         "level-least", 1, "Cấp độ không thấp hơn tiêu chí", "The level is at least that of the criteria",
@@ -86,7 +93,7 @@ _RULE_LIST = (
     ),
     CloudRule(
         "site-country", 1, "Dữ liệu lưu trữ tại Việt Nam", "Data are stored in Vietnam",
-        {1: "Decree 163/2024 Art. 30.1"},
+        {1: "163/2024 Art. 30.1"},
     ),
     CloudRule(
         "zone-present", 2, "Đủ các vùng mạng của cấp độ", "The network zones of the level exist",
@@ -94,15 +101,15 @@ _RULE_LIST = (
     ),
     CloudRule(
         "flow-zone", 1, "Kết nối theo ma trận vùng", "Connections follow the matrix of zones",
-        _standard(1, "{x}.12.2.4") | {3: f"{_STANDARD} {{x}}.12.2.4 d; {_DECREE} Art. 30.8.b"},
+        _FLOW_CLAUSES,
     ),
     CloudRule(
         "flow-declared", 1, "Chỉ mở kết nối đã khai báo", "Only declared connections are open",
-        _standard(1, "{x}.12.2.4") | {3: f"{_STANDARD} {{x}}.12.2.4 d; {_DECREE} Art. 30.8.b"}, admission=True,
+        _FLOW_CLAUSES, admission=True,
     ),
     CloudRule(
         "egress-closed", 3, "Chiều ra bị chặn theo mặc định", "The way out is closed by default",
-        _standard(3, "{x}.12.2.4 d") | _standard(4, "{x}.12.2.4 g"), admission=True,
+        _standard(3, "{x}.12.2.4 d") | _standard(4, "{x}.12.2.4 c, {x}.12.2.4 g"), admission=True,
     ),
     CloudRule(
         "system-apart", 3, "Hệ thống tách nhau về mạng và lưu trữ", "Systems are apart in network and storage",
@@ -128,16 +135,19 @@ _RULE_LIST = (
     _protection("waf", 2, "Tường lửa ứng dụng web", "A firewall protects web applications", "{x}.12.2.2 a"),
     _protection("ddos", 3, "Chống từ chối dịch vụ", "Denial of service is defended against", "{x}.12.2.2 a"),
     _protection("dbf", 3, "Tường lửa cơ sở dữ liệu", "A firewall protects databases", "{x}.12.2.2 a"),
-    _protection("edr", 3, "Phát hiện và phản ứng trên máy chủ", "Servers detect and answer attacks", "{x}.10.2.4"),
+    CloudRule(
+        "edr", 3, "Phát hiện và phản ứng trên máy chủ", "Servers detect and answer attacks",
+        _standard(3, "5.10.2.4") | _standard(4, "{x}.10.2.5"), due=MEASURES_DUE,
+    ),
     _protection("siem", 3, "Giám sát sự kiện tập trung", "Events are analysed centrally", "{x}.8.2.1 a"),
     _protection("pam", 4, "Quản lý tài khoản đặc quyền", "Privileged accounts are managed", "{x}.6.2.3"),
     CloudRule(
         "tls", 3, "Mã hóa khi truyền", "Data are encrypted in transit",
-        {1: "Decree 356/2025 Art. 12.4"} | _standard(3, "{x}.4.2.4 b"), personal=True, admission=True,
+        {1: "356/2025 Art. 12.4"} | _standard(3, "{x}.4.2.4 b"), personal=True, admission=True,
     ),
     CloudRule(
         "at-rest", 3, "Mã hóa khi lưu trữ", "Data are encrypted at rest",
-        {1: "Decree 356/2025 Art. 12.4"} | _standard(3, "{x}.4.2.4 a, {x}.11.2.3 b"), personal=True,
+        {1: "356/2025 Art. 12.4"} | _standard(3, "{x}.4.2.4 a, {x}.11.2.3 b"), personal=True,
     ),
     CloudRule(
         "log-kept", 2, "Nhật ký lưu đủ ngày", "Logs are stored long enough",
@@ -159,7 +169,7 @@ _RULE_LIST = (
     ),
     CloudRule(
         "secret-source", 3, "Bí mật chỉ lấy qua tham chiếu", "Secrets come by reference only",
-        _standard(3, "5.17.2.3") | _standard(4, "{x}.6.2.3"), admission=True,
+        _standard(3, "5.17.2.3") | _standard(4, "{x}.16.2.5, {x}.16.2.7"), admission=True,
     ),
     CloudRule(
         "pod-hardened", 1, "Pod theo mức restricted", "Pods meet the restricted level",
@@ -177,7 +187,7 @@ _RULE_LIST = (
     ),
     CloudRule(
         "stage-apart", 3, "Môi trường thật tách môi trường thử", "Stage prod is apart from other stages",
-        _standard(3, "6.16.2"), fault_level=4,
+        _standard(3, "6.16.2.5"), fault_level=4,
     ),
     CloudRule(
         "engine-supported", 1, "Phần mềm nền còn được hỗ trợ", "The engines below are supported",

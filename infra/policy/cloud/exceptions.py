@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 LONGEST_EXCEPTION: Final = timedelta(days=180)
 UNEXCEPTED_RULES: Final = frozenset({"level-refused", "site-country", "exception-dated"})
 """What the law leaves no room for, and the rule about exceptions itself."""
+OBJECT_RULES: Final = frozenset({"pod-hardened", "image-pinned"})
+"""Rules that no declaration can break, only the objects that are made of it."""
 _LABEL_PREFIX = "motcua.org/exception-"
 
 
@@ -45,7 +47,7 @@ def find_exception(declaration: CloudDeclaration, breach: CloudBreach, today: da
         for one in declaration.exceptions
         if covers(one, breach.rule, breach.place) and is_valid(declaration, one, today)
     ]
-    return max(held, key=lambda one: (one.until, one.where), default=None)
+    return max(held, key=lambda one: (one.until, one.where, one.by), default=None)
 
 
 def covers(exception: PolicyException, rule: str, place: str) -> bool:
@@ -59,8 +61,14 @@ def is_valid(declaration: CloudDeclaration, exception: PolicyException, today: d
 
 
 def check_exceptions(declaration: CloudDeclaration, today: date) -> Iterator[CloudBreach]:
-    """Yield a breach for each exception without end, reason or agency, that is too long, or has expired."""
+    """Yield a breach for each exception without end, reason or agency, that is too long, or has expired.
+
+    A valid one from a rule that only objects can break is a breach of that rule: the plan does not show it otherwise.
+    """
     for exception in declaration.exceptions:
+        if exception.rule in OBJECT_RULES and is_valid(declaration, exception, today):
+            problem, remedy = "its objects are left out of the rule", "mend them before the exception ends"
+            yield CloudBreach(exception.rule, exception.where, problem, remedy, declared_at=exception.declared_at)
         for problem, remedy in _problems(declaration, exception, today):
             yield CloudBreach(
                 "exception-dated",

@@ -80,7 +80,7 @@ def test_an_excepted_object_is_outside_the_binding_of_its_rule_only() -> None:
 
 def test_a_message_names_its_rule_and_clause() -> None:
     assert messages("replicas")[0] == ("replicas: a component has at least two instances (TCVN 14423:2026 5.12.2.2 a)")
-    assert messages("egress-closed")[2].endswith("(TCVN 14423:2026 6.12.2.4 g)")
+    assert messages("egress-closed")[2].endswith("(TCVN 14423:2026 6.12.2.4 c, 6.12.2.4 g)")
 
 
 def test_outside_stage_prod_a_tag_is_enough_and_nothing_else_changes() -> None:

@@ -10,6 +10,7 @@ import pytest
 from infra.config.options import NationalOptions, StackOptions
 from infra.plan import build_plan
 from infra.policy.catalogue import RULES
+from infra.policy.cloud.catalogue import CLOUD_RULES
 from infra.policy.manifests import UNKNOWN
 from infra.policy.resources import RESOURCE_RULE_IDS, resource_violations
 from infra.providers.resources import RESOURCE_TYPES
@@ -103,4 +104,5 @@ def test_user_data_of_a_machine_holds_no_key() -> None:
 
 
 def test_rules_of_the_pack_are_rules() -> None:
-    assert set(RESOURCE_RULE_IDS) <= set(RULES)
+    assert set(RESOURCE_RULE_IDS) <= set(RULES) | set(CLOUD_RULES)
+    assert len(set(RESOURCE_RULE_IDS)) == len(RESOURCE_RULE_IDS)

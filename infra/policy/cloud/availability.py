@@ -1,0 +1,63 @@
+"""Rules about spares: instances of each component, control planes, a second site. Pure."""
+
+from __future__ import annotations
+
+from math import asin, cos, radians, sin, sqrt
+from typing import TYPE_CHECKING, Final
+
+from infra.policy.cloud.breach import CloudBreach, component_breach, system_breach, systems_under
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from infra.plan.cloud.values import CloudPlan, SystemPlan
+    from telemetry.core.cloud.values import ComponentKind, Site
+
+LEAST_INSTANCES: Final[dict[ComponentKind, int]] = {"web": 2, "app": 2, "gateway": 2, "database": 3}
+"""Instances of a component from level 3; three of a database, so that one that is lost is outvoted."""
+LEAST_CONTROL_PLANES: Final = 3
+LEAST_SPARE_KM: Final = 30.0
+"""The distance of a spare site, km: TCVN 14423:2026 7.12.2.2 a."""
+_EARTH_RADIUS_KM = 6371.0
+
+
+def check_availability(plan: CloudPlan) -> Iterator[CloudBreach]:
+    """Yield the breaches of all rules about spares."""
+    for system in systems_under(plan, "replicas"):
+        yield from _instance_breaches(system)
+        planes = plan.declaration.ground.control_planes
+        if planes < LEAST_CONTROL_PLANES:
+            problem = f"the cluster has {planes} control planes, and stops with one of them"
+            yield system_breach("replicas", system, problem, f"run {LEAST_CONTROL_PLANES} on machines of their own")
+    for system in systems_under(plan, "site-spare"):
+        yield from _spare_breaches(plan, system)
+
+
+def _instance_breaches(system: SystemPlan) -> Iterator[CloudBreach]:
+    for planned in system.components:
+        component = planned.declared
+        least = LEAST_INSTANCES.get(component.kind, 0)
+        if component.least < least:
+            problem = f"runs {component.least} of the {least} instances that level {system.declared.level} asks for"
+            yield component_breach("replicas", system, component, problem, f"least = {least}, in components.csv")
+
+
+def _spare_breaches(plan: CloudPlan, system: SystemPlan) -> Iterator[CloudBreach]:
+    sites = plan.declaration.sites
+    main, spare = sites.get(system.declared.site), sites.get(system.declared.spare_site)
+    remedy = f"declare a spare site at least {LEAST_SPARE_KM:g} km away: spare_site"
+    if main is None or spare is None:
+        yield system_breach("site-spare", system, "has no spare site", remedy)
+        return
+    distance = distance_km(main, spare)
+    if distance < LEAST_SPARE_KM:
+        yield system_breach("site-spare", system, f"its spare site {spare.id} is {distance:.0f} km away", remedy)
+
+
+def distance_km(one: Site, other: Site) -> float:
+    """Return the great-circle distance of two sites, km (haversine formula)."""
+    latitudes = radians(one.latitude), radians(other.latitude)
+    half_latitude = sin((latitudes[1] - latitudes[0]) / 2)
+    half_longitude = sin(radians(other.longitude - one.longitude) / 2)
+    chord = half_latitude**2 + cos(latitudes[0]) * cos(latitudes[1]) * half_longitude**2
+    return 2 * _EARTH_RADIUS_KM * asin(sqrt(chord))

@@ -1,0 +1,168 @@
+"""Rules about zones and connections: declared, through the zones that are allowed, closed on the way out. Pure.
+
+It must not decide what the matrix of zones allows; `infra.plan.cloud.zones` does.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from infra.plan.cloud.zones import zone_breach
+from infra.policy.cloud.breach import CLOUD, CloudBreach, component_breach, system_breach, systems_under
+from infra.policy.rules import is_open_network
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from infra.plan.cloud.values import AllowedConnection, CloudPlan, Endpoint, SystemPlan
+    from telemetry.core.cloud.values import CloudZone, Flow, FlowEnd, PeerKind
+
+ADMINISTRATION_PORTS: Final = frozenset({
+    22, 23, 2375, 2376, 2379, 3389, 5900, 6443, 8086, 9090, 9093, 9100, 9187, 10250, 15672,
+})  # fmt: skip
+"""Ports of remote shells, clusters and figures; a service that people use has another."""
+HTTPS_PORT: Final = 443
+_NETWORKS_BY_LEVEL: Final[tuple[tuple[int, tuple[CloudZone, ...], tuple[PeerKind, ...]], ...]] = (
+    (2, ("edge", "dmz", "server"), ("office",)),
+    (3, ("database", "manage"), ()),
+    (4, (), ("wan",)),
+)
+"""(level, zones, kinds of outside networks) that are new with it; a wireless network counts only where there is one."""
+
+
+def check_network(plan: CloudPlan) -> Iterator[CloudBreach]:
+    """Yield the breaches of all rules about zones and connections."""
+    yield from _zone_breaches(plan)
+    yield from _flow_breaches(plan)
+    yield from _undeclared_ends(plan)
+    yield from _administration_breaches(plan)
+    if not plan.declaration.ground.network_policies_enforced:
+        for system in systems_under(plan, "egress-closed"):
+            problem = "the cluster does not enforce network policies, so that every way out is open"
+            yield system_breach("egress-closed", system, problem, "use a network plugin that does: [ground]")
+
+
+def _zone_breaches(plan: CloudPlan) -> Iterator[CloudBreach]:
+    declared = {(network.zone, network.site) for network in plan.declaration.zone_networks}
+    kinds = {peer.kind for peer in plan.declaration.peers.values()}
+    for system in systems_under(plan, "zone-present"):
+        site, level = system.declared.site, system.declared.level
+        for first, zones, peer_kinds in _NETWORKS_BY_LEVEL:
+            if level < first:
+                continue
+            for zone in zones:
+                if (zone, site) not in declared:
+                    problem = f"site {site} has no network for zone {zone}, which level {first} asks for"
+                    yield system_breach("zone-present", system, problem, f"declare [zones] {zone} at {site}")
+            for kind in peer_kinds:
+                if kind not in kinds:
+                    problem = f"no outside network of kind {kind} is declared, which level {first} asks for"
+                    yield system_breach("zone-present", system, problem, f"declare a [[peer]] of kind {kind}")
+        yield from _misplaced_databases(system)
+
+
+def _misplaced_databases(system: SystemPlan) -> Iterator[CloudBreach]:
+    for planned in system.components:
+        component = planned.declared
+        if system.declared.level >= 3 and component.kind == "database" and component.zone != "database":
+            problem = f"a database is in zone {component.zone}"
+            yield component_breach("zone-present", system, component, problem, "move it to zone database")
+
+
+def _flow_breaches(plan: CloudPlan) -> Iterator[CloudBreach]:
+    """Yield what the matrix forbids, and connections with a party that is the whole Internet."""
+    for connection in plan.connections:
+        level = _level_of(plan, connection)
+        breach = zone_breach(plan, connection)
+        if breach is not None:
+            yield CloudBreach(
+                breach.rule, _place_of(connection), breach.problem, breach.remedy, level, connection.declared_at,
+                breach.clause,
+            )  # fmt: skip
+        for end in (connection.source, connection.target):
+            if _is_open(plan, end) and not _enters_edge(connection):
+                yield CloudBreach(
+                    "flow-declared",
+                    _place_of(connection),
+                    f"{connection.source} → {connection.target} port {connection.port}: {end} is every network",
+                    "name the networks that are meant: cidrs of the peer",
+                    level,
+                    connection.declared_at,
+                )
+
+
+def _is_open(plan: CloudPlan, end: Endpoint) -> bool:
+    peer = plan.declaration.peers.get(end.name) if end.kind == "outside" else None
+    return peer is not None and (not peer.cidrs or any(is_open_network(cidr) for cidr in peer.cidrs))
+
+
+def _enters_edge(connection: AllowedConnection) -> bool:
+    return connection.target.kind == "edge" and connection.port == HTTPS_PORT
+
+
+def _place_of(connection: AllowedConnection) -> str:
+    """Return the component that a connection begins at, or else the one that it ends at."""
+    ends = [end for end in (connection.source, connection.target) if end.kind == "component"]
+    return str(ends[0]) if ends else CLOUD
+
+
+def _level_of(plan: CloudPlan, connection: AllowedConnection) -> int:
+    levels = {system.id: system.declared.level for system in plan.systems}
+    return max((levels.get(end.system, 1) for end in (connection.source, connection.target)), default=1)
+
+
+def _undeclared_ends(plan: CloudPlan) -> Iterator[CloudBreach]:
+    """Yield each flow with an end that nobody declared: no object is made of it."""
+    for flow in plan.declaration.flows:
+        for end in (flow.source, flow.target):
+            if not _is_declared(plan, end):
+                yield CloudBreach(
+                    "flow-declared",
+                    _flow_place(flow),
+                    f"{flow.source} → {flow.target} port {flow.port}: {end} is not declared",
+                    "declare it, or remove the flow",
+                    declared_at=flow.declared_at,
+                )
+
+
+def _is_declared(plan: CloudPlan, end: FlowEnd) -> bool:
+    declaration = plan.declaration
+    if end.kind == "outside":
+        return end.name in declaration.peers
+    if end.kind == "platform":
+        return end.name in declaration.platform
+    return declaration.component(end) is not None
+
+
+def _flow_place(flow: Flow) -> str:
+    return next((str(end) for end in (flow.source, flow.target) if end.kind == "component"), CLOUD)
+
+
+def _administration_breaches(plan: CloudPlan) -> Iterator[CloudBreach]:
+    """Yield flows from outside to administration ports, and a way to administration that is not named or protected."""
+    for rule in ("admin-port", "admin-source"):
+        systems = {system.id: system.declared.level for system in systems_under(plan, rule)}
+        for flow in plan.declaration.flows:
+            opened = flow.source.kind == "outside" and flow.port in ADMINISTRATION_PORTS
+            if opened and flow.target.system in systems:
+                yield CloudBreach(
+                    rule,
+                    str(flow.target),
+                    f"port {flow.port}, one of administration, is opened to {flow.source}",
+                    "administer from zone manage, and give people the service's own port",
+                    systems[flow.target.system],
+                    flow.declared_at,
+                )
+    for system in systems_under(plan, "admin-source"):
+        yield from _source_breaches(plan, system)
+
+
+def _source_breaches(plan: CloudPlan, system: SystemPlan) -> Iterator[CloudBreach]:
+    offices = [peer for peer in plan.declaration.peers.values() if peer.kind == "office"]
+    for peer in offices:
+        if not peer.cidrs or any(is_open_network(cidr) for cidr in peer.cidrs):
+            problem = f"administration from office network {peer.id} is from everywhere"
+            yield system_breach("admin-source", system, problem, f"name its networks: cidrs of {peer.id}")
+    if "vpn" not in plan.declaration.protections:
+        problem = "remote administration passes no declared VPN"
+        yield system_breach("admin-source", system, problem, "name it in [protections] vpn")

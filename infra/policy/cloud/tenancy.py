@@ -1,0 +1,96 @@
+"""Rules about who answers for a system and where it lives: agencies, countries of sites, stages apart. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from infra.policy.cloud.breach import CLOUD, CloudBreach, all_systems, highest_level, system_breach, systems_under
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from infra.plan.cloud.values import CloudPlan, SystemPlan
+    from telemetry.core.cloud.values import Agency
+
+COUNTRY: Final = "VN"
+_OUTSIDE_REMEDY = "store it in Vietnam: a site with country = VN"
+
+
+def check_tenancy(plan: CloudPlan) -> Iterator[CloudBreach]:
+    """Yield the breaches of all rules about owners, sites and stages."""
+    for system in all_systems(plan):
+        yield from _owner_breaches(plan, system)
+    yield from _country_breaches(plan)
+    yield from _shared_name_breaches(plan)
+    if not plan.declaration.ground.stages_apart:
+        for system in systems_under(plan, "stage-apart"):
+            problem = "its stages share a cluster or a project"
+            yield system_breach("stage-apart", system, problem, "give each stage a cluster of its own: [ground]")
+
+
+def _owner_breaches(plan: CloudPlan, system: SystemPlan) -> Iterator[CloudBreach]:
+    declared = system.declared
+    for role in ("owner", "operator", "security"):
+        ident = str(getattr(declared, role))
+        agency = plan.declaration.agencies.get(ident)
+        if agency is None:
+            problem = f"{role} {ident!r} is no declared agency"
+            yield system_breach("one-owner", system, problem, "name an agency of agencies.csv")
+        elif not agency.is_valid_on(plan.today):
+            problem, remedy = _validity_problem(role, agency, plan)
+            yield system_breach("one-owner", system, problem, remedy)
+    if declared.operator == declared.security:
+        yield CloudBreach(
+            "one-owner",
+            system.id,
+            f"{declared.operator} operates it and is its security unit, so that it would assess itself",
+            "name another agency: security",
+            declared.level,
+            declared_at=declared.declared_at,
+            clause="331 Art. 31.2.c",
+        )
+
+
+def _validity_problem(role: str, agency: Agency, plan: CloudPlan) -> tuple[str, str]:
+    """Return (problem, remedy) of an agency that does not exist today."""
+    if agency.valid_to is not None and agency.valid_to <= plan.today:
+        successor = agency.successor
+        problem = f"{role} {agency.id} ended on {agency.valid_to}" + (
+            f"; its successor is {successor}" if successor else ""
+        )
+        return problem, f'write {role} = "{successor}"' if successor else f"name the agency that follows it: {role}"
+    return f"{role} {agency.id} begins on {agency.valid_from}", f"name an agency of today: {role}"
+
+
+def _country_breaches(plan: CloudPlan) -> Iterator[CloudBreach]:
+    """Yield each site that is not in Vietnam, and each outside party that stores data elsewhere."""
+    declaration, level = plan.declaration, highest_level(plan)
+    for site in declaration.sites.values():
+        if site.country != COUNTRY:
+            copies = [store.id for store in declaration.backups if store.site == site.id]
+            holds = f", with the copies in {', '.join(copies)}" if copies else ""
+            problem = f"site {site.id} is in {site.country or 'no country'}{holds}"
+            yield CloudBreach("site-country", CLOUD, problem, _OUTSIDE_REMEDY, level, site.declared_at)
+    for peer in declaration.peers.values():
+        if peer.country and peer.country != COUNTRY:
+            problem = f"peer {peer.id} stores data in {peer.country}"
+            yield CloudBreach("site-country", CLOUD, problem, _OUTSIDE_REMEDY, level, peer.declared_at)
+
+
+def _shared_name_breaches(plan: CloudPlan) -> Iterator[CloudBreach]:
+    """Yield each system whose zone has the physical name or the addresses of another system's."""
+    owners: dict[str, str] = {}
+    for system in systems_under(plan, "system-apart"):
+        owners |= {zone.namespace: system.id for zone in system.zones if zone.namespace not in owners}
+    for system in all_systems(plan):
+        for zone in system.zones:
+            other = owners.get(zone.namespace, system.id)
+            if other != system.id:
+                yield CloudBreach(
+                    "system-apart",
+                    system.id,
+                    f"zone {zone.zone} has the physical name {zone.namespace}, as has {other}",
+                    "give each system its own in cloud.lock: `motcua cloud lock`",
+                    max(system.declared.level, 3),
+                    declared_at=system.declared.declared_at,
+                )
