@@ -301,7 +301,12 @@ def hosting(engine: pytest.MonkeyPatch, cloud: CloudDeclaration) -> None:
     engine.setattr(program, "load_declarations", load)
 
 
-HOSTED: Mapping[str, object] = {**configuration("kubernetes"), **SECRETS, "cloud": {"part": "ground"}}
+HOSTED: Mapping[str, object] = {
+    **configuration("kubernetes"),
+    **SECRETS,
+    "cloud": {"part": "ground"},
+    "today": "2026-11-29",
+}
 
 
 def test_a_fault_of_a_hosted_system_is_refused_at_its_line(engine: pytest.MonkeyPatch) -> None:
