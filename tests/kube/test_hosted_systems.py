@@ -40,6 +40,7 @@ pytestmark = pytest.mark.kube
 BEFORE, AFTER = (CHECKOUT / "inventory" / name for name in ("bentre-2021", "vinhlong-2025"))
 """A province, and the one that it became part of: its systems have the same ids."""
 GONE, VENDOR = "vn83-participation", "vn83-vendor"
+FORMER, RENAMED = "vn83-permits", "vn83-licences"
 DATA_KINDS = {"Namespace", "StorageClass", "Cluster", "StatefulSet", "PersistentVolumeClaim"}
 
 
@@ -184,6 +185,29 @@ def with_exception() -> CloudDeclaration:
     return replace(
         base_declaration(), systems={VENDOR: hosted_system(VENDOR)}, components=base_components(VENDOR),
         flows=base_flows(VENDOR), lock=base_lock(VENDOR), exceptions=(exception,),
+    )  # fmt: skip
+
+
+def test_a_renamed_system_is_updated_in_place(hosted: Hosted) -> None:
+    """The API refuses another selector or class of storage of what is there: acceptance says that neither changed."""
+    before = RollOut(hosted.server, hosted_objects(declared_as(FORMER)).hosted)
+    before.apply()
+    known = before.read()
+    after = RollOut(hosted.server, hosted_objects(declared_as(RENAMED, was=(FORMER,))).hosted)
+    after.apply()
+    held = after.read()
+    assert {key: one["metadata"]["uid"] for key, one in held.items()} == {
+        key: one["metadata"]["uid"] for key, one in known.items()
+    }
+    (space,) = (one for key, one in held.items() if key == ("Namespace", "", f"{FORMER}-database"))
+    assert space["metadata"]["labels"]["motcua.org/system"] == RENAMED
+
+
+def declared_as(ident: str, was: tuple[str, ...] = ()) -> CloudDeclaration:
+    """Return the base declaration under an id; its zones have the names of the former one."""
+    return replace(
+        base_declaration(), systems={ident: hosted_system(ident, was=was, host="permits.example")},
+        components=base_components(ident), flows=base_flows(ident), lock=base_lock(FORMER),
     )  # fmt: skip
 
 
