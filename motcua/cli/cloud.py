@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import typer
 
-from motcua.cli import cloud_check, cloud_diff, cloud_flows, cloud_lock, cloud_size
+from motcua.cli import cloud_check, cloud_diff, cloud_flows, cloud_lock, cloud_reports, cloud_size
 
 app = typer.Typer(no_args_is_help=True, help="The systems that the province hosts: addresses, flows, sizes, rules.")
 app.command("check")(cloud_check.check)
 app.command("diff")(cloud_diff.diff)
+app.command("dossier")(cloud_reports.dossier)
+app.command("report")(cloud_reports.report)
 app.command("flows")(cloud_flows.flows)
 app.command("lock")(cloud_lock.lock)
 app.command("size")(cloud_size.size)

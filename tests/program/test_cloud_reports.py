@@ -1,0 +1,55 @@
+"""`motcua cloud dossier` and `motcua cloud report` over the sample: each form of file, and wrong input."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+import pytest
+from typer.testing import CliRunner
+
+from motcua.cli.app import app
+from telemetry.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SYSTEM = "vn83-onestop"
+
+
+def written(*words: str) -> str:
+    result = CliRunner().invoke(app, ["cloud", *words], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def test_the_dossier_of_the_sample_names_the_system_in_vietnamese(tmp_path: Path) -> None:
+    text = written("dossier", "--system", SYSTEM)
+    assert text.startswith("# Thuyết minh cấp độ: Hệ thống một cửa điện tử\n")
+    assert text.count("\n## ") == 13
+    written("dossier", "--system", SYSTEM, "--out", str(tmp_path / "d.html"))
+    assert '<html lang="vi">' in (tmp_path / "d.html").read_text()
+
+
+def test_the_yearly_report_counts_the_eleven_systems_of_the_sample(tmp_path: Path) -> None:
+    written("report", "--year", "2026", "--out", str(tmp_path / "r.md"))
+    assert "| Tổng số | 11 |" in (tmp_path / "r.md").read_text()
+
+
+@pytest.mark.skipif(find_spec("weasyprint") is None, reason="WeasyPrint is missing: pip install 'motcua[server]'")
+def test_a_pdf_is_made(tmp_path: Path) -> None:
+    written("dossier", "--system", SYSTEM, "--out", str(tmp_path / "d.pdf"))
+    assert (tmp_path / "d.pdf").read_bytes().startswith(b"%PDF-")
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        (("dossier", "--system", "vn83-nothing"), "no hosted system 'vn83-nothing'"),
+        (("dossier", "--system", SYSTEM, "--out", "d.doc"), r"d\.doc is no \.md, \.html or \.pdf"),
+        (("report", "--year", "2026", "--out", "none/r.md"), "cannot be written"),
+    ],
+)
+def test_wrong_input_is_a_fault(words: tuple[str, ...], problem: str) -> None:
+    with pytest.raises(ConfigError, match=problem):
+        CliRunner().invoke(app, ["cloud", *words], catch_exceptions=False)
