@@ -14,14 +14,18 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
+from infra.plan.cloud import build_cloud_plan
 from infra.targets.openstack.cloud.refusals import explain_refusal
-from infra.targets.openstack.cloud.values import CreatedReference, ExistingReference, ProgramUser
+from infra.targets.openstack.cloud.resources import ground_resources, hosted_resources
+from infra.targets.openstack.cloud.values import CloudSettings, CreatedReference, ExistingReference, ProgramUser
+from tests.cloud_examples import TODAY
 from tests.servers import READY_S, free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from infra.targets.openstack.cloud.values import CloudResource, ResourceReference
+    from telemetry.core.cloud.values import CloudDeclaration
     from telemetry.errors import Fault
 
 SERVE = Path(__file__).resolve().parent.parent / "scripts/openstack/serve.py"
@@ -31,6 +35,8 @@ WITHOUT_SERVER = frozenset({
     "pool", "member", "monitor", "container", "name-record",
 })  # fmt: skip
 """Kinds of nova, cinder, octavia, swift and designate, of which none runs here."""
+START_S = 240.0
+"""How long both may take to start: eight seconds of a processor, on a busy machine far longer."""
 Json = dict[str, Any]
 
 
@@ -55,7 +61,7 @@ class OpenstackCloud:
                 self._processes.append(
                     subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment)
                 )
-        deadline = time.monotonic() + READY_S
+        deadline = time.monotonic() + START_S
         for address in (self.identity, self.network):
             self._wait_for(address, deadline)
         self._furnish()
@@ -269,3 +275,22 @@ class ResourceSender:
         address = f"{base}/{reference.kind}s?name={reference.name}"
         answer = self.cloud.client.get(address, headers={"X-Auth-Token": self._tokens[""]})
         return str(answer.json()[f"{reference.kind}s"][0]["id"])
+
+
+def send_systems(
+    cloud: OpenstackCloud, declaration: CloudDeclaration, stage: str, chosen: set[str] | None = None
+) -> SentSystems:
+    """Send the ground and the hosted systems of a stage, or only the chosen ones; a refusal fails.
+
+    The ground of each stage is a project of its own.
+    """
+    province = min(declaration.systems).partition("-")[0]
+    plan = build_cloud_plan(declaration, province=province, stage=stage, today=TODAY)
+    settings, sender = CloudSettings(), ResourceSender(cloud)
+    projects = {system.project for system in plan.systems if chosen is None or system.id in chosen}
+    hosted = [
+        one
+        for one in hosted_resources(plan, settings)
+        if one.kind == "agency-group" or (one.project or one.name.partition("/")[0]) in projects
+    ]
+    return SentSystems(sender, tuple(sender.send_all((*ground_resources(plan, settings), *hosted))), stage)

@@ -10,6 +10,7 @@ missing: a new group has no default rules here, which one of a real cloud has.
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import sys
 from pathlib import Path
@@ -41,6 +42,7 @@ api_paste_config = {paste}
 state_path = {folder}
 notify_nova_on_port_status_changes = false
 notify_nova_on_port_data_changes = false
+dhcp_agent_notification = false
 [database]
 connection = sqlite:///{folder}/neutron.db
 [oslo_concurrency]
@@ -121,6 +123,7 @@ def main() -> None:
     }  # fmt: skip
     import waitress
 
+    logging.disable(logging.INFO)  # each request would write what it did with every object
     if given.service == "keystone":
         (given.folder / "keystone.conf").write_text(KEYSTONE_CONF.format(**names), encoding="utf-8")
         address = f"http://127.0.0.1:{given.keystone}/v3"

@@ -6,16 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from infra.plan.cloud import build_cloud_plan
-from infra.targets.openstack.cloud.resources import ground_resources, hosted_resources
-from infra.targets.openstack.cloud.values import CloudSettings
-from tests.cloud_examples import TODAY, base_declaration, gateway_system
-from tests.openstack_cloud import OpenstackCloud, ResourceSender, SentSystems
+from tests.cloud_examples import base_declaration, gateway_system
+from tests.openstack_cloud import OpenstackCloud, SentSystems, send_systems
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from telemetry.core.cloud.values import CloudDeclaration
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -45,11 +40,3 @@ def onestop(cloud: OpenstackCloud) -> SentSystems:
 def onestop_and_lgsp(cloud: OpenstackCloud) -> SentSystems:
     """Two systems, one of which calls the other's gateway, sent once as the stage `stage`."""
     return send_systems(cloud, gateway_system(), "stage")
-
-
-def send_systems(cloud: OpenstackCloud, declaration: CloudDeclaration, stage: str) -> SentSystems:
-    """Send ground and hosted systems of a stage; the ground of each stage is a project of its own."""
-    plan = build_cloud_plan(declaration, province="vn83", stage=stage, today=TODAY)
-    settings, sender = CloudSettings(), ResourceSender(cloud)
-    everything = (*ground_resources(plan, settings), *hosted_resources(plan, settings))
-    return SentSystems(sender, tuple(sender.send_all(everything)), stage)

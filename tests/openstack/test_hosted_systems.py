@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from infra.targets.openstack.cloud.checks import find_resource_faults
 from infra.targets.openstack.cloud.values import CloudResource, CreatedReference
+from telemetry import inventory
 from tests.cloud_examples import ONESTOP
+from tests.openstack_cloud import send_systems
+from tests.property_sizes import LONG
 
 if TYPE_CHECKING:
-    from tests.openstack_cloud import SentSystems
+    from tests.openstack_cloud import OpenstackCloud, SentSystems
 
 LGSP = "vn83-lgsp"
+SAMPLES = Path(__file__).resolve().parents[2] / "inventory"
 
 
 def test_vector_14_everything_of_the_base_is_accepted_and_nothing_else_is_there(onestop: SentSystems) -> None:
@@ -158,3 +163,19 @@ def test_a_group_of_another_project_cannot_be_named_so_that_rules_name_the_balan
     fault = onestop_and_lgsp.sender.send(wrong)
     assert fault is not None
     assert "(404)" in fault.problem
+
+
+@pytest.mark.sized
+@pytest.mark.parametrize("sample", ["bentre-2021", "vinhlong-2025"])
+def test_systems_of_the_samples_are_accepted(cloud: OpenstackCloud, sample: str) -> None:
+    """In the short size the first system; in the long one (`LONG=1`) all, which takes some minutes."""
+    declaration = inventory.load(SAMPLES / sample).cloud
+    chosen = set(declaration.systems) if LONG else {min(declaration.systems)}
+    sent = send_systems(cloud, declaration, sample, chosen)
+    projects = {one.name for one in sent.resources if one.kind == "project" and "platform" not in one.name}
+    assert projects == {f"{system}-{sample}" for system in chosen}
+    for project in projects:
+        groups = {one["name"]: one["security_group_rules"] for one in sent.sender.listed("security-groups", project)}
+        rules = [rule for name, listed in groups.items() if name != "default" for rule in listed]
+        wanted = [one for one in sent.resources if one.kind == "security-group-rule" and one.project == project]
+        assert len(rules) == len(wanted) > 0
