@@ -29,7 +29,9 @@ def cluster_options(declaration: CloudDeclaration, *, stage: str = "prod", **clo
     }
     return StackOptions.model_validate({
         "stage": stage, "target": "kubernetes",
-        "cloud": CloudOptions.model_validate({"part": "hosted", "image_digests": digests, **cloud}),
+        "cloud": CloudOptions.model_validate({
+            "part": "hosted", "image_digests": digests, "api_server_networks": ["10.84.0.2/32"], **cloud,
+        }),
         "kubernetes": KubernetesOptions(registry="registry.example"),
     })  # fmt: skip
 

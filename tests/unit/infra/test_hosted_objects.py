@@ -344,6 +344,14 @@ def test_a_peer_without_networks_is_a_fault_because_policies_name_no_hosts() -> 
         hosted_objects(replace(declared, peers=peers, flows=(*declared.flows, flow)))
 
 
+def test_the_api_server_is_named_by_addresses_where_databases_call_it() -> None:
+    with pytest.raises(ConfigError, match=r"apiServerNetworks.*is empty"):
+        hosted_objects(base_declaration(), api_server_networks=[])
+    declared = base_declaration()
+    without = replace(declared, components=declared.components[:2], flows=declared.flows[:2])
+    assert hosted_objects(without, api_server_networks=[]).of("Cluster") == []
+
+
 def test_every_image_without_a_digest_is_named_at_once() -> None:
     with pytest.raises(ConfigError) as raised:
         hosted_objects(base_declaration(), image_digests={"onestop-web": "sha256:short"})

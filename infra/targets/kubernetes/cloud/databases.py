@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from infra.policy.cloud.admission_checks import ZONE_LABEL
 from infra.targets.kubernetes.cloud.objects import (
+    DATABASE_CLUSTER_LABEL,
+    PART_OF_LABEL,
     SEPARATED_LEVEL,
     component_labels,
     component_manifest,
@@ -87,7 +89,7 @@ def _cluster(spec: HostedSpec, system: SystemPlan, zone: ZonePlan, component: Co
         "primaryUpdateStrategy": "unsupervised",
         "storage": storage,
         "resources": resources(component),
-        "inheritedMetadata": {"labels": component_labels(component)},
+        "inheritedMetadata": {"labels": _inherited_labels(component)},
         "bootstrap": {
             "initdb": {"database": DATABASE, "owner": OWNER, "secret": {"name": credentials_name(component)}}
         },
@@ -108,6 +110,12 @@ def _cluster(spec: HostedSpec, system: SystemPlan, zone: ZonePlan, component: Co
         parameters = {"barmanObjectName": name, "serverName": name}
         body["plugins"] = [{"name": PLUGIN, "isWALArchiver": True, "parameters": parameters}]
     return component_manifest(component, CLUSTER_KIND, spec=body)
+
+
+def _inherited_labels(component: ComponentPlan) -> dict[str, str]:
+    """Return the labels that the operator puts on everything of a database; the common ones are its own."""
+    labels = component_labels(component)
+    return {name: value for name, value in labels.items() if name == PART_OF_LABEL or name.startswith("motcua.org/")}
 
 
 def _pool_preference(component: ComponentPlan) -> Manifest:
@@ -167,7 +175,7 @@ def copy_schedule(spec: HostedSpec, component: ComponentPlan) -> str:
 def _pod_monitor(component: ComponentPlan) -> Manifest:
     name = object_name(component.declared)
     spec = {
-        "selector": {"matchLabels": {"cnpg.io/cluster": name}},
+        "selector": {"matchLabels": {DATABASE_CLUSTER_LABEL: name}},
         "podMetricsEndpoints": [{"port": "metrics", "interval": "60s"}],
     }
     return component_manifest(component, "monitoring.coreos.com/v1 PodMonitor", spec=spec)

@@ -115,6 +115,13 @@ def _peers_of(spec: HostedSpec, end: Endpoint) -> list[Manifest]:
         return [_pods_in(end.namespace, {ENGINE_LABEL: end.name})]
     if end.kind == "outside":
         return _ip_blocks(spec.plan.declaration.peers[end.name].cidrs, f"peer {end.name}", _where_of_peer(spec, end))
+    return _platform_peers(spec, end)
+
+
+def _platform_peers(spec: HostedSpec, end: Endpoint) -> list[Manifest]:
+    """Return the peers of a service of the platform: all pods of its namespace, or its address."""
+    if end.name == CLUSTER_API:
+        return _cluster_api_blocks(spec)
     if end.namespace:
         return [{"namespaceSelector": {"matchLabels": {NAMESPACE_LABEL: end.namespace}}}]
     return _ip_blocks(_platform_networks(spec, end), f"platform service {end.name}", "cloud.toml")
@@ -133,16 +140,22 @@ def _where_of_peer(spec: HostedSpec, end: Endpoint) -> str:
 
 
 def _platform_networks(spec: HostedSpec, end: Endpoint) -> tuple[str, ...]:
-    """Return the networks of a platform service outside of the cluster; the API server is in those of its option."""
-    declaration = spec.plan.declaration
-    if end.name == CLUSTER_API:
-        manage = tuple(network.cidr for network in declaration.zone_networks if network.zone == "manage")
-        return spec.options.cloud.api_server_networks or manage
-    service = declaration.platform.get(end.name)
+    """Return the network of a platform service outside of the cluster."""
+    service = spec.plan.declaration.platform.get(end.name)
     try:
         return (str(ipaddress.ip_network(service.address)),) if service else ()
     except ValueError:
         return ()
+
+
+def _cluster_api_blocks(spec: HostedSpec) -> list[Manifest]:
+    """Return the addresses of the API server. A whole zone in their place would open all that is in it."""
+    networks = spec.options.cloud.api_server_networks
+    if not networks:
+        remedy = "name its addresses, as [10.84.0.2/32]: `kubectl get endpointslices kubernetes`, and the Service's"
+        problem = "is empty, and databases call the cluster's API server"
+        raise ConfigError([Fault("stack configuration", 0, "motcua:cloud.apiServerNetworks", problem, remedy)])
+    return [{"ipBlock": {"cidr": network}} for network in sorted(networks)]
 
 
 def _ip_blocks(networks: tuple[str, ...], party: str, declared_at: str) -> list[Manifest]:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from telemetry.core.cloud.values import Component, Ground
 
 COMPONENT_LABEL, PART_OF_LABEL = "app.kubernetes.io/component", "app.kubernetes.io/part-of"
+DATABASE_CLUSTER_LABEL = "cnpg.io/cluster"
+"""The label of every pod of a database, with the name of its Cluster."""
 SEPARATED_LEVEL = 3
 """From this level on systems are separated: own storage, spread instances, a port apart for health."""
 _NO_DIGEST_REMEDY = "add it to cloud.imageDigests as `{}: sha256:…`"
@@ -86,7 +88,15 @@ def pod_selector(component: Component) -> dict[str, str]:
 
 
 def policy_selector(component: Component) -> dict[str, str]:
-    """Return the labels by which network policies select a component's pods: also its kind, which rules look at."""
+    """Return the labels by which network policies select a component's pods.
+
+    Pods of databases and queues get their labels from their operators, also those of the jobs that set them up.
+    """
+    name = label_value(object_name(component))
+    if component.kind == "database":
+        return {DATABASE_CLUSTER_LABEL: name}
+    if component.kind == "queue":
+        return {"app.kubernetes.io/name": name, COMPONENT_LABEL: "rabbitmq"}
     return {**pod_selector(component), KIND_LABEL: component.kind}
 
 

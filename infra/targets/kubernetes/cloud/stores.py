@@ -8,7 +8,13 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from infra.targets.kubernetes.cloud.objects import component_manifest, image_reference, object_labels, object_name
+from infra.targets.kubernetes.cloud.objects import (
+    DATABASE_CLUSTER_LABEL,
+    component_manifest,
+    image_reference,
+    object_labels,
+    object_name,
+)
 from infra.targets.kubernetes.cloud.pods import credentials_name, resources
 from infra.targets.kubernetes.cloud.secrets import external_secret, secret_path
 from infra.targets.kubernetes.cloud.storage import storage_class_of
@@ -108,7 +114,7 @@ def _copy_schedule(spec: HostedSpec, system: SystemPlan, store: BackupStore) -> 
     template = {
         "includedNamespaces": sorted(zone.namespace for zone in system.zones),
         "excludedResources": ["secrets", "pods", "replicasets.apps", "events"],
-        "labelSelector": {"matchExpressions": [{"key": "cnpg.io/cluster", "operator": "DoesNotExist"}]},
+        "labelSelector": {"matchExpressions": [{"key": DATABASE_CLUSTER_LABEL, "operator": "DoesNotExist"}]},
         "snapshotVolumes": True,
         "storageLocation": store.id,
         "ttl": f"{COPY_RETENTION_HOURS}h0m0s",
