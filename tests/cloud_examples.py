@@ -84,6 +84,7 @@ PLATFORM: Mapping[str, PlatformService] = {
         PlatformService("secrets", "platform-secrets", port=8200),
         PlatformService("metrics", "platform-metrics", port=9090),
         PlatformService("backup", address="10.84.0.30", port=443),
+        PlatformService("objects", address="10.84.0.40", port=443),
     )
 }
 BACKUPS = (

@@ -195,3 +195,21 @@ def test_the_stack_file_that_the_note_names_gives_both_the_same_port(tmp_path: P
     assert "note:" not in done.output
     done = CliRunner().invoke(app, [*words, "--broker", "mqtts://localhost"], standalone_mode=False)
     assert "connect to port 8883, the server's mosquitto listens on 18883" in done.output
+
+
+def test_ground_and_systems_are_folders_of_their_own_and_a_file_without_its_object_goes(tmp_path: Path) -> None:
+    hosted = SHIPPED.with_name("Pulumi.hosted.yaml")
+    for part in ("ground", "hosted"):
+        done = render(tmp_path, "--stack-file", str(SHIPPED.with_name(f"Pulumi.{part}.yaml")))
+        assert (done.exit_code, done.exception) == (0, None)
+    systems = inventory.load(inventory.default_path()).cloud.systems
+    assert {path.name for path in tmp_path.iterdir()} == {"ground", *systems}
+    old = tmp_path / "vn83-portal" / "deployment-old.yaml"
+    old.write_text((tmp_path / "vn83-portal" / "kustomization.yaml").read_text())
+    foreign = tmp_path / "vn83-portal" / "notes.yaml"
+    foreign.write_text("by: hand\n")
+    before = {path: path.read_bytes() for path in tmp_path.glob("*/*.yaml") if path != old}
+    assert render(tmp_path, "--stack-file", str(hosted)).exit_code == 0
+    assert {path: path.read_bytes() for path in tmp_path.glob("*/*.yaml")} == before
+    listed = yaml.safe_load((tmp_path / "vn83-portal" / "kustomization.yaml").read_text())["resources"]
+    assert {*listed, "kustomization.yaml", "notes.yaml"} == {path.name for path in (tmp_path / "vn83-portal").iterdir()}

@@ -29,7 +29,7 @@ FlowEndKind = Literal["component", "outside", "platform"]
 SiteKind = Literal["main", "spare", "backup"]
 ProviderKind = Literal["agency", "enterprise"]
 PlatformName = Literal[
-    "dns", "time", "logs", "identity", "registry", "secrets", "metrics", "backup", "gateway", "proxy"
+    "dns", "time", "logs", "identity", "registry", "secrets", "metrics", "backup", "objects", "gateway", "proxy"
 ]
 ProtectionName = Literal["waf", "ddos", "ips", "dbf", "edr", "siem", "vpn", "pam"]
 BackupMedium = Literal["block", "objects", "tape"]

@@ -62,7 +62,9 @@ def party_of(found: HostedObjects, pods: dict[tuple[str, str], NetworkParty], en
     """Return a party for an end of a connection."""
     declaration = found.plan.declaration
     if end.kind == "component":
-        return pods[end.system, end.name]
+        # A bucket is at the platform's object store.
+        store = NetworkParty(address=declaration.platform["objects"].address)
+        return pods.get((end.system, end.name), store)
     if end.kind == "edge":
         return NetworkParty(end.namespace, {LABEL_OF_GATEWAYS: end.name})
     if end.kind == "operator":

@@ -10,12 +10,16 @@ from typing import TYPE_CHECKING, Any
 import kubernetes_validate  # type: ignore[import-untyped]
 import pytest
 
+from infra.plan.cloud import build_cloud_plan
 from infra.policy.manifests import check_manifests
+from infra.targets.kubernetes.cloud.files import cloud_files
 from infra.targets.kubernetes.cloud.ground import CORE_GROUPS, required_kinds
+from telemetry import inventory
 from telemetry.core.cloud.values import Component, Flow, Ground, PolicyException
 from telemetry.errors import ConfigError
 from tests.cloud_examples import (
     ONESTOP,
+    TODAY,
     base_components,
     base_declaration,
     base_flows,
@@ -397,6 +401,68 @@ def test_a_bucket_is_described_for_the_platform_and_runs_nothing() -> None:
     assert f"{DATABASE}/extra-access" in found.names("ExternalSecret")
 
 
+def test_a_bucket_is_reached_at_the_platforms_object_store() -> None:
+    declared = with_component("objects", "database", disk_gb=50)
+    flow = Flow(component_end(ONESTOP, "app"), component_end(ONESTOP, "extra"), 443, "papers")
+    found = hosted_objects(replace(declared, flows=(*declared.flows, flow)))
+    policy = found.one("NetworkPolicy", f"{SERVER}/app-to-extra-443-out")["spec"]
+    assert policy["egress"][0]["to"] == [{"ipBlock": {"cidr": "10.84.0.40/32"}}]
+    assert f"{DATABASE}/app-to-extra-443-in" not in found.names("NetworkPolicy"), "a bucket has no pods"
+    values = {one["name"]: one.get("value") for one in environment_of(found)}
+    assert values["EXTRA_URL"] == "https://10.84.0.40:443"
+    assert values["EXTRA_BUCKET"] == f"{DATABASE}-extra"
+    platform = {name: one for name, one in declared.platform.items() if name != "objects"}
+    with pytest.raises(ConfigError, match="no object store"):
+        hosted_objects(replace(declared, platform=platform))
+
+
+def test_a_program_with_a_disk_has_a_volume_for_each_instance_that_stays() -> None:
+    declared = base_declaration()
+    components = changed_components(declared.components, lambda one: one.id == "app", disk_gb=20)
+    found = hosted_objects(replace(declared, components=components))
+    assert f"{SERVER}/app" not in found.names("Deployment")
+    store = found.one("StatefulSet", f"{SERVER}/app")
+    kubernetes_validate.validate(store, "1.35", strict=True)
+    (claim,) = store["spec"]["volumeClaimTemplates"]
+    assert claim["spec"]["storageClassName"] == SERVER
+    assert SERVER in {one["metadata"]["name"] for one in found.ground if one["kind"] == "StorageClass"}
+    assert set(store["spec"]["persistentVolumeClaimRetentionPolicy"].values()) == {"Retain"}
+    pod = store["spec"]["template"]["spec"]
+    mounted = {mount["name"] for mount in pod["containers"][0]["volumeMounts"]}
+    assert mounted == {"tmp", "data"} == {volume["name"] for volume in pod["volumes"]} | {claim["metadata"]["name"]}
+    assert found.names("Service").count(f"{SERVER}/app") == 1
+
+
+def test_a_disk_beside_no_data_is_scratch_of_the_systems_own_storage() -> None:
+    declared = base_declaration()
+    components = changed_components(declared.components, lambda one: one.id == "web", disk_gb=20)
+    found = hosted_objects(replace(declared, components=components))
+    volumes = found.one("Deployment", f"{DMZ}/web")["spec"]["template"]["spec"]["volumes"]
+    (volume,) = (one for one in volumes if "ephemeral" in one)
+    assert volume["ephemeral"]["volumeClaimTemplate"]["spec"]["storageClassName"] == DMZ
+
+
+def test_rules_of_admission_see_what_they_look_at(base: HostedObjects) -> None:
+    scaled = base.one("Deployment", f"{DMZ}/web")
+    assert scaled["metadata"]["labels"]["motcua.org/autoscaled"] == "true"
+    assert "motcua.org/autoscaled" not in base.one("Deployment", f"{SERVER}/app")["metadata"]["labels"]
+    assert scaled["spec"]["template"]["metadata"]["labels"]["motcua.org/kind"] == "web"
+    (peer,) = base.one("NetworkPolicy", f"{SERVER}/web-to-app-8081-in")["spec"]["ingress"][0]["from"]
+    assert peer["namespaceSelector"]["matchLabels"] == {
+        "kubernetes.io/metadata.name": DMZ, "motcua.org/system": ONESTOP,
+    }  # fmt: skip
+    assert peer["podSelector"]["matchLabels"] == {"app.kubernetes.io/component": "web", "motcua.org/kind": "web"}
+
+
+def test_every_object_of_the_sample_is_valid_and_no_policy_finds_anything() -> None:
+    found = hosted_objects(inventory.load(inventory.default_path()).cloud)
+    assert len({one["metadata"]["labels"]["motcua.org/system"] for one in found.hosted}) == 11
+    for one in (*found.ground, *found.hosted):
+        if one["apiVersion"] in CORE_GROUPS:
+            kubernetes_validate.validate(one, "1.35", strict=True)
+    assert check_manifests((*found.ground, *found.hosted)) == []
+
+
 def test_a_queue_needs_an_operator_of_the_platform() -> None:
     declared = with_component("queue", "database", port=5671, disk_gb=10)
     with pytest.raises(ConfigError, match="queue-operator"):
@@ -418,3 +484,14 @@ def test_options_name_what_the_cluster_has() -> None:
     found = hosted_objects(base_declaration(), cluster_issuer="province", edge_namespace="front")
     assert found.one("Certificate", f"{DMZ}/web")["spec"]["issuerRef"]["name"] == "province"
     assert found.one("ListenerSet", f"{DMZ}/web")["spec"]["parentRef"]["namespace"] == "front"
+
+
+def test_a_system_more_touches_its_own_folder_of_the_rendered_tree_only() -> None:
+    def files_of(declaration: CloudDeclaration) -> dict[str, str]:
+        plan = build_cloud_plan(declaration, province="vn83", stage="prod", today=TODAY)
+        return cloud_files(plan, cluster_options(declaration))
+
+    before, after = files_of(base_declaration()), files_of(two_systems())
+    changed = {name for name in after if after[name] != before.get(name)}
+    assert {name.partition("/")[0] for name in changed} == {"vn83-forms"}
+    assert before.items() <= after.items()

@@ -14,7 +14,7 @@ from infra.targets.kubernetes.cloud.ground import ground_faults, ground_objects
 from infra.targets.kubernetes.cloud.network import network_manifests
 from infra.targets.kubernetes.cloud.objects import HostedSpec, with_exceptions
 from infra.targets.kubernetes.cloud.secrets import caller_secrets
-from infra.targets.kubernetes.cloud.stores import copy_schedules, queue_faults, store_manifests
+from infra.targets.kubernetes.cloud.stores import bucket_faults, copy_schedules, queue_faults, store_manifests
 from infra.targets.kubernetes.cloud.tenancy import tenancy_manifests
 from infra.targets.kubernetes.cloud.workloads import workload_manifests
 from telemetry.errors import ConfigError, Fault
@@ -71,7 +71,7 @@ def hosted_faults(spec: HostedSpec) -> list[Fault]:
     """Return a fault for everything that no cluster could run: promises, images, networks, queues, hosts."""
     faults = [*ground_faults(spec), *_digest_faults(spec)]
     for system in spec.plan.systems:
-        faults += [*queue_faults(spec, system), *exposure_faults(spec, system)]
+        faults += [*queue_faults(spec, system), *bucket_faults(spec, system), *exposure_faults(spec, system)]
         faults += [fault for zone in system.zones for fault in _network_faults(spec, zone)]
     return sorted(set(faults))
 

@@ -42,6 +42,8 @@ def network_manifests(spec: HostedSpec, zone: ZonePlan) -> tuple[Manifest, ...]:
     ]
     faults: list[Fault] = []
     for component in zone.components:
+        if component.declared.kind == "objects":
+            continue  # A bucket has no pods: it is at the platform's object store.
         for connection in _own_connections(spec, component):
             try:
                 policies += _connection_policies(spec, zone, component, connection)
@@ -107,6 +109,8 @@ def _ports_of(connection: AllowedConnection) -> tuple[int, ...]:
 
 def _peers_of(spec: HostedSpec, end: Endpoint) -> list[Manifest]:
     """Return the peers that an end stands for. Raises ConfigError for one whose networks are unknown."""
+    if end.kind == "component" and _component_at(spec, end).kind == "objects":
+        return _platform_peers(spec, replace(end, name="objects", namespace=_object_store_namespace(spec)))
     if end.kind == "component":
         return [_pods_in(end.namespace, policy_selector(_component_at(spec, end)), {SYSTEM_LABEL: end.system})]
     if end.kind == "edge":
@@ -116,6 +120,11 @@ def _peers_of(spec: HostedSpec, end: Endpoint) -> list[Manifest]:
     if end.kind == "outside":
         return _ip_blocks(spec.plan.declaration.peers[end.name].cidrs, f"peer {end.name}", _where_of_peer(spec, end))
     return _platform_peers(spec, end)
+
+
+def _object_store_namespace(spec: HostedSpec) -> str:
+    service = spec.plan.declaration.platform.get("objects")
+    return service.namespace if service else ""
 
 
 def _platform_peers(spec: HostedSpec, end: Endpoint) -> list[Manifest]:

@@ -82,6 +82,16 @@ def object_name(component: Component) -> str:
     return dns_name(component.was[0] if component.was else component.id)
 
 
+def keeps_volumes(component: Component) -> bool:
+    """Return whether a component is a store that no operator runs: a program with a disk."""
+    return component.kind == "app" and component.disk_gb > 0
+
+
+def has_own_pods(component: Component) -> bool:
+    """Return whether the program describes a component's pods itself: no operator does, and it is no bucket."""
+    return component.kind not in {"objects", "queue", "database"}
+
+
 def pod_selector(component: Component) -> dict[str, str]:
     """Return the labels that select a component's pods in its namespace; they never change."""
     return {COMPONENT_LABEL: label_value(object_name(component))}

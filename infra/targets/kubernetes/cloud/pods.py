@@ -13,25 +13,31 @@ from infra.targets.kubernetes.cloud.objects import (
     component_labels,
     image_reference,
     is_end,
+    keeps_volumes,
     object_name,
     pod_selector,
 )
-from infra.targets.kubernetes.objects import empty_dir, plain_variables, secret_variable
+from infra.targets.kubernetes.objects import dns_name, empty_dir, plain_variables, secret_variable
 from infra.targets.kubernetes.pods import probe
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
-    from infra.plan.cloud.values import AllowedConnection, ComponentPlan, SystemPlan
+    from infra.plan.cloud.values import ComponentPlan, SystemPlan
     from infra.targets.kubernetes.cloud.objects import HostedSpec
     from infra.targets.kubernetes.objects import Manifest
 
-POD_KINDS = ("web", "app", "gateway", "job", "cache")
-"""Kinds whose pods the program describes itself; databases and queues are their operators'."""
 CPU_BURST = 4
 """A container's limit of processor time is this many times its request."""
-SERVICE_PORT_NAME, HEALTH_PORT_NAME = "service", "health"
-SCRATCH_FOLDER = "/data"
+CREDENTIAL_KEYS: Mapping[str, tuple[str, ...]] = {
+    "database": ("username", "password"), "queue": ("username", "password"), "objects": ("access-key", "secret-key"),
+}  # fmt: skip
+"""What the vault holds for a kind of component that is called."""
+HTTPS_PORT = 443
+SERVICE_PORT_NAME = "service"
+DATA_VOLUME, DATA_FOLDER = "data", "/data"
+VOLUME_GROUP = 10_001
+"""The group that owns the files of volumes."""
 
 
 def pod_template(
@@ -44,6 +50,8 @@ def pod_template(
     security: Manifest = {"seccompProfile": {"type": "RuntimeDefault"}}
     if hardened:
         security |= {"runAsNonRoot": True}
+    if component.declared.disk_gb:
+        security |= {"fsGroup": VOLUME_GROUP, "fsGroupChangePolicy": "OnRootMismatch"}
     name = object_name(component.declared)
     body: Manifest = {
         "serviceAccountName": name,
@@ -81,6 +89,19 @@ def credentials_name(target: ComponentPlan) -> str:
     return f"{object_name(target.declared)}-access"
 
 
+def bucket_name(target: ComponentPlan) -> str:
+    """Return the name of a bucket at the platform's object store; it never changes."""
+    return dns_name(target.namespace, object_name(target.declared))
+
+
+def object_store_url(spec: HostedSpec) -> str:
+    """Return the address of the platform's object store, "" where none is declared."""
+    service = spec.plan.declaration.platform.get("objects")
+    if service is None:
+        return ""
+    return f"https://{service.address or f'objects.{service.namespace}.svc'}:{service.port or HTTPS_PORT}"
+
+
 def called_components(spec: HostedSpec, component: ComponentPlan) -> tuple[ComponentPlan, ...]:
     """Return the components that a component may call, in order of their paths."""
     by_path = {one.declared.path: one for system in spec.plan.systems for one in system.components}
@@ -95,7 +116,7 @@ def called_components(spec: HostedSpec, component: ComponentPlan) -> tuple[Compo
 def _container(spec: HostedSpec, component: ComponentPlan, *, hardened: bool) -> Manifest:
     mounts: list[Manifest] = [{"name": "tmp", "mountPath": "/tmp"}]  # noqa: S108 - an emptyDir
     if component.declared.disk_gb:
-        mounts.append({"name": "scratch", "mountPath": SCRATCH_FOLDER})
+        mounts.append({"name": DATA_VOLUME, "mountPath": DATA_FOLDER})
     security: Manifest = {"allowPrivilegeEscalation": False}
     if hardened:
         security |= {"readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
@@ -114,7 +135,7 @@ def _container(spec: HostedSpec, component: ComponentPlan, *, hardened: bool) ->
 
 
 def container_ports(component: ComponentPlan) -> list[Manifest]:
-    """Return the ports of a component: its service, and its health where that is another."""
+    """Return the ports of a component."""
     declared = component.declared
     ports = {SERVICE_PORT_NAME: declared.port} if declared.port else {}
     return [{"name": name, "containerPort": port, "protocol": "TCP"} for name, port in ports.items()]
@@ -127,10 +148,16 @@ def _environment(spec: HostedSpec, component: ComponentPlan) -> Iterator[Manifes
         own_system = declared.system == component.declared.system
         words = declared.id if own_system else f"{declared.system}-{declared.id}"
         prefix = words.upper().replace("-", "_").replace(".", "_")
-        yield from plain_variables({f"{prefix}_HOST": service_host(target), f"{prefix}_PORT": str(declared.port)})
-        if own_system and declared.kind == "database":
-            for key in ("username", "password"):
-                yield secret_variable(f"{prefix}_{key.upper()}", credentials_name(target), key)
+        if declared.kind == "objects":
+            yield from plain_variables(
+                {f"{prefix}_URL": object_store_url(spec), f"{prefix}_BUCKET": bucket_name(target)}
+            )
+        else:
+            yield from plain_variables({f"{prefix}_HOST": service_host(target), f"{prefix}_PORT": str(declared.port)})
+        if own_system:
+            for key in CREDENTIAL_KEYS.get(declared.kind, ()):
+                variable = f"{prefix}_{key.upper().replace('-', '_')}"
+                yield secret_variable(variable, credentials_name(target), key)
 
 
 def _probes(component: ComponentPlan) -> dict[str, Manifest]:
@@ -146,15 +173,22 @@ def _probes(component: ComponentPlan) -> dict[str, Manifest]:
 
 
 def _volumes(component: ComponentPlan, storage_class: str) -> list[Manifest]:
-    """Return the volumes; a disk of a component without data is scratch, and ends with its pod."""
+    """Return the volumes; a disk of a component without data is scratch, and ends with its pod.
+
+    That of a store is claimed by its StatefulSet.
+    """
     volumes = [empty_dir("tmp")]
-    if component.declared.disk_gb:
-        storage = {"storage": f"{component.declared.disk_gb}Gi"}
-        claim: Manifest = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": storage}}
-        if storage_class:
-            claim["storageClassName"] = storage_class
-        volumes.append({"name": "scratch", "ephemeral": {"volumeClaimTemplate": {"spec": claim}}})
+    if component.declared.disk_gb and not keeps_volumes(component.declared):
+        claim = {"spec": volume_claim_spec(component, storage_class)}
+        volumes.append({"name": DATA_VOLUME, "ephemeral": {"volumeClaimTemplate": claim}})
     return volumes
+
+
+def volume_claim_spec(component: ComponentPlan, storage_class: str) -> Manifest:
+    """Return the claim of a component's disk."""
+    storage = {"storage": f"{component.declared.disk_gb}Gi"}
+    claim: Manifest = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": storage}}
+    return claim | ({"storageClassName": storage_class} if storage_class else {})
 
 
 def _spread(system: SystemPlan, component: ComponentPlan) -> Iterator[Manifest]:
@@ -177,12 +211,3 @@ def _pool_affinity(component: ComponentPlan) -> Manifest:
     match = {"key": ZONE_LABEL, "operator": "In", "values": [component.declared.zone]}
     term = {"weight": 100, "preference": {"matchExpressions": [match]}}
     return {"nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": [term]}}
-
-
-def sources_calling(spec: HostedSpec, target: ComponentPlan) -> tuple[AllowedConnection, ...]:
-    """Return the declared connections to a component from components."""
-    return tuple(
-        connection
-        for connection in spec.plan.connections
-        if is_end(target, connection, of_source=False) and connection.source.kind == "component"
-    )

@@ -15,7 +15,7 @@ from infra.targets.kubernetes.cloud.objects import (
     object_labels,
     object_name,
 )
-from infra.targets.kubernetes.cloud.pods import credentials_name, resources
+from infra.targets.kubernetes.cloud.pods import bucket_name, credentials_name, resources
 from infra.targets.kubernetes.cloud.secrets import external_secret, secret_path
 from infra.targets.kubernetes.cloud.storage import storage_class_of
 from infra.targets.kubernetes.objects import dns_name, sha256_of
@@ -42,6 +42,17 @@ def store_manifests(spec: HostedSpec, system: SystemPlan, zone: ZonePlan) -> tup
     return tuple(
         manifest for component in zone.components for manifest in _store_objects(spec, system, zone, component)
     )
+
+
+def bucket_faults(spec: HostedSpec, system: SystemPlan) -> tuple[Fault, ...]:
+    """Return a fault for a bucket where the platform has no object store."""
+    buckets = [component.declared for component in system.components if component.declared.kind == "objects"]
+    if "objects" in spec.plan.declaration.platform or not buckets:
+        return ()
+    remedy = "declare [platform.objects] in cloud.toml with its address or namespace"
+    file, _, line = buckets[0].declared_at.rpartition(":")
+    problem = "the platform has no object store for its bucket"
+    return (Fault(file or "components.csv", int(line or 0), buckets[0].path, problem, remedy),)
 
 
 def queue_faults(spec: HostedSpec, system: SystemPlan) -> tuple[Fault, ...]:
@@ -76,7 +87,7 @@ def _store_objects(
 
 def _bucket(component: ComponentPlan) -> Manifest:
     """Return the description of a bucket by which the platform makes it; its credentials are in the vault."""
-    bucket = dns_name(component.namespace, object_name(component.declared))
+    bucket = bucket_name(component)
     wanted = {"bucket": bucket, "quotaGb": component.declared.disk_gb, "lockDays": LOCK_DAYS, "encrypted": True}
     data = {"bucket": bucket, "claim.json": json.dumps(wanted, indent=2, sort_keys=True) + "\n"}
     name = f"{object_name(component.declared)}-bucket"

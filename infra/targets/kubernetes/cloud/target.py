@@ -90,7 +90,7 @@ class KubernetesTarget:
 def _cloud_objects(system: SystemPlan, objects: Sequence[Manifest]) -> Iterator[CloudObject]:
     """Yield the objects with the zone and the component to which each belongs."""
     scaled = {(_namespace_of(one), _part_of(one)) for one in objects if one["kind"] == "HorizontalPodAutoscaler"}
-    data = {_namespace_of(one) for one in objects if one["kind"] in PROTECTED_KINDS}
+    data = {_namespace_of(one) for one in objects if _is_data(one)}
     zones = {zone.namespace: zone for zone in system.zones}
     for manifest in objects:
         namespace = _namespace_of(manifest)
@@ -100,9 +100,14 @@ def _cloud_objects(system: SystemPlan, objects: Sequence[Manifest]) -> Iterator[
         is_scaled = manifest["kind"] == "Deployment" and (namespace, _part_of(manifest)) in scaled
         yield CloudObject(
             object_file_name(manifest), zone.zone, manifest, _component_of(zone, manifest),
-            holds_data=is_data_zone or manifest["kind"] in PROTECTED_KINDS, opens_zone=is_zone,
+            holds_data=is_data_zone or _is_data(manifest), opens_zone=is_zone,
             ignored=SCALED_BY_OTHERS if is_scaled else (),
         )  # fmt: skip
+
+
+def _is_data(manifest: Manifest) -> bool:
+    """Return whether an object holds data or leads to it."""
+    return manifest["kind"] in PROTECTED_KINDS or "volumeClaimTemplates" in manifest.get("spec", {})
 
 
 def _namespace_of(manifest: Manifest) -> str:

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 from infra.policy.cloud.exceptions import covers, exception_label, is_valid
 from infra.targets.kubernetes.cloud.objects import (
     exposures_of,
+    has_own_pods,
     object_labels,
     object_name,
     zone_manifest,
 )
-from infra.targets.kubernetes.cloud.pods import CPU_BURST, POD_KINDS
+from infra.targets.kubernetes.cloud.pods import CPU_BURST
 from infra.targets.kubernetes.network import EXPOSURE_LABEL
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ SIDECAR_CPU_MILLICORES, SIDECAR_MEMORY_MB = 100, 256
 def tenancy_manifests(spec: HostedSpec, system: SystemPlan, zone: ZonePlan) -> tuple[Manifest, ...]:
     """Return the namespace of a zone and what bounds it; the namespace is first."""
     accounts = sorted(
-        object_name(component.declared) for component in zone.components if component.declared.kind in POD_KINDS
+        object_name(component.declared) for component in zone.components if has_own_pods(component.declared)
     )
     return (
         namespace_manifest(spec, system, zone),

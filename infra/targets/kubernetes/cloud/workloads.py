@@ -8,8 +8,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from infra.policy.cloud.admission_checks import AUTOSCALED_LABEL
-from infra.targets.kubernetes.cloud.objects import component_manifest, object_name, pod_selector
-from infra.targets.kubernetes.cloud.pods import POD_KINDS, container_ports, pod_template
+from infra.targets.kubernetes.cloud.objects import (
+    component_manifest,
+    has_own_pods,
+    keeps_volumes,
+    object_name,
+    pod_selector,
+)
+from infra.targets.kubernetes.cloud.pods import DATA_VOLUME, container_ports, pod_template, volume_claim_spec
 from infra.targets.kubernetes.cloud.storage import storage_class_of
 from infra.targets.kubernetes.cloud.tenancy import hardening_exception
 from infra.targets.kubernetes.objects import sha256_of
@@ -38,12 +44,16 @@ def _component_manifests(
     spec: HostedSpec, system: SystemPlan, zone: ZonePlan, component: ComponentPlan
 ) -> Iterator[Manifest]:
     kind = component.declared.kind
-    if kind not in POD_KINDS:
+    if not has_own_pods(component.declared):
         return
     hardened = hardening_exception(spec, component) is None
     storage_class = storage_class_of(spec, system, zone)
     template = pod_template(spec, system, component, storage_class=storage_class, hardened=hardened)
-    if kind in SERVER_KINDS:
+    stores = keeps_volumes(component.declared)
+    if stores:
+        yield _store(component, template, storage_class)
+        yield from _budget(component)
+    elif kind in SERVER_KINDS:
         yield _deployment(component, template)
         yield from _budget(component)
         if component.declared.most > component.declared.least:
@@ -53,8 +63,8 @@ def _component_manifests(
     elif kind == "cache":
         yield _cache(component, template)
         yield from _budget(component)
-    if kind in (*SERVER_KINDS, "cache") and component.declared.port:
-        yield _service(component, headless=kind == "cache")
+    if kind != "job" and component.declared.port:
+        yield _service(component, headless=stores or kind == "cache")
 
 
 def _deployment(component: ComponentPlan, template: Manifest) -> Manifest:
@@ -129,3 +139,14 @@ def _cache(component: ComponentPlan, template: Manifest) -> Manifest:
         "template": template,
     }
     return component_manifest(component, "apps/v1 StatefulSet", spec=spec)
+
+
+def _store(component: ComponentPlan, template: Manifest, storage_class: str) -> Manifest:
+    """Return a store that no operator runs: one volume for each instance, which stays when it is deleted."""
+    store = _cache(component, template)
+    claim = {"metadata": {"name": DATA_VOLUME}, "spec": volume_claim_spec(component, storage_class)}
+    store["spec"] |= {
+        "persistentVolumeClaimRetentionPolicy": {"whenDeleted": "Retain", "whenScaled": "Retain"},
+        "volumeClaimTemplates": [claim],
+    }
+    return store
