@@ -30,8 +30,8 @@ shared = CloudDeclaration(
               "secrets": PlatformService("secrets", "platform-secrets", port=8200),
               "backup": PlatformService("backup", address="10.84.0.30", port=443)},
 )  # fmt: skip
-DIGEST = "sha256:" + "0" * 64
-cloud = CloudOptions(registry="registry.example", image_digests={"pages": DIGEST, "gate": DIGEST, "postgresql": DIGEST})
+DIGESTS = dict.fromkeys(("pages", "gate", "postgresql"), "sha256:" + "0" * 64)
+cloud = CloudOptions(registry="registry.example", api_server_networks=("10.84.0.2/32",), image_digests=DIGESTS)
 target = KubernetesTarget(StackOptions(stage="prod", target="kubernetes", cloud=cloud))
 province = Province("vn83", ProvinceArgs("prod", target, shared, date(2026, 11, 30)))
 

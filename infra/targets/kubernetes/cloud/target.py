@@ -15,7 +15,7 @@ from infra.components.cloud import CloudObject
 from infra.targets.kubernetes.cloud.files import object_file_name
 from infra.targets.kubernetes.cloud.manifests import hosted_faults, system_manifests
 from infra.targets.kubernetes.cloud.network import network_manifests
-from infra.targets.kubernetes.cloud.objects import COMPONENT_LABEL, HostedSpec, object_name
+from infra.targets.kubernetes.cloud.objects import COMPONENT_LABEL, HostedSpec, object_name, with_exceptions
 from infra.targets.kubernetes.resources import register_object
 from telemetry.errors import ConfigError
 
@@ -52,13 +52,14 @@ class KubernetesTarget:
 
     def system_objects(self, plan: CloudPlan, system: SystemPlan) -> Sequence[CloudObject]:
         """Return the objects of a system but for the policies of its flows. Raises ConfigError with what cannot run."""
-        spec = HostedSpec(plan, self._options)
+        spec = HostedSpec(with_exceptions(plan), self._options)
         if self._checked_plan is not plan:
             faults = hosted_faults(spec)
             if faults:
                 raise ConfigError(sorted(faults))
             self._checked_plan = plan
-        own = HostedSpec(replace(plan, connections=()), self._options)
+        system = spec.plan.system(system.id)
+        own = HostedSpec(replace(spec.plan, connections=()), self._options)
         base_keys = {object_file_name(one) for zone in system.zones for one in network_manifests(own, zone)}
         objects = [
             one
@@ -69,6 +70,7 @@ class KubernetesTarget:
 
     def flow_objects(self, plan: CloudPlan, connection: AllowedConnection) -> Mapping[str, Sequence[CloudObject]]:
         """Return the two policies of a connection, by the system in whose zone each is."""
+        plan = with_exceptions(plan)
         without = HostedSpec(replace(plan, connections=()), self._options)
         alone = HostedSpec(replace(plan, connections=(connection,)), self._options)
         ends = [end for end in (connection.source, connection.target) if end.kind == "component"]
