@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from infra.plan.cloud.tenancy import instances_of
-from infra.targets.kubernetes.cloud.objects import object_name
-from infra.targets.kubernetes.cloud.pods import POD_KINDS
+from infra.targets.kubernetes.cloud.objects import has_own_pods, object_name
 from telemetry import inventory
 from telemetry.core.cloud.values import PolicyException
 from tests.cloud_admission_examples import EXAMPLES, NAMESPACES
@@ -116,7 +115,9 @@ def test_every_pod_is_admitted(hosted: Hosted) -> None:
 def test_a_zone_holds_what_is_declared_and_a_roll_out_and_not_one_pod_more(hosted: Hosted) -> None:
     """The pods are stored, because only those count. The pods of databases are made by their operator, not by us."""
     templates = {key_of(one)[1:]: one for one in pods_of(hosted.systems.objects)}
-    zones = [(system, zone) for system, zone in hosted.zones() if kinds_in(zone) <= set(POD_KINDS)]
+    zones = [
+        (system, zone) for system, zone in hosted.zones() if all(has_own_pods(one.declared) for one in zone.components)
+    ]
     assert len(zones) >= 2 * len(hosted.objects.plan.systems)
     for system, zone in zones:
         places = [(one, (zone.namespace, f"{object_name(one.declared)}-0")) for one in zone.components]
