@@ -13,6 +13,7 @@ import yaml
 
 from dashboards.boards.broker import broker_board
 from dashboards.boards.fleet import fleet_board
+from dashboards.boards.hosted import hosted_board
 from dashboards.boards.indicators import indicators_board
 from dashboards.boards.influxdb import influxdb_board
 from dashboards.boards.ingest import ingest_board
@@ -61,4 +62,5 @@ def all_dashboards(inventory: Inventory) -> tuple[Dashboard, ...]:
         broker_board(zone),
         influxdb_board(zone),
         stored_board(zone),
+        *((hosted_board(inventory),) if inventory.cloud.systems else ()),
     )

@@ -104,8 +104,12 @@ class MonthReport:
         """Return the scopes whose plain availability is published."""
         inventory = self._inventory
         centres = [Scope.centre(ident) for ident in self.entities() if ident in inventory.centres]
-        systems = [Scope.system(ident) for ident in inventory.systems]
-        devices = [Scope.device(ident) for ident, device in inventory.devices.items() if device.kind != "replay"]
+        systems = [Scope.system(ident) for ident in inventory.whole_systems]
+        devices = [
+            Scope.device(d.id)
+            for d in inventory.devices.values()
+            if d.kind != "replay" and d.centre in inventory.centres
+        ]
         return [COUNTRY, Scope.province(inventory.province), *sorted(centres), *sorted(systems), *sorted(devices)]
 
     def rows(self) -> Iterator[PublishedFigures]:

@@ -19,13 +19,14 @@ from telemetry.web_address import encode_web_address, is_ip_address, parse_host_
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-PROBE_KINDS = ("http", "tcp", "tls", "dns")
+PROBE_KINDS = ("http", "tcp", "tls", "dns", "closed")
 """The probes that an agent can run."""
 _TARGETS = {
     "http": "an address like https://portal.example/ or http://10.83.0.10:8080/health",
     "tcp": "HOST:PORT, like 10.83.0.10:5432",
     "tls": "HOST or HOST:PORT, like portal.example:443",
     "dns": "a host's name, like portal.example",
+    "closed": "HOST:PORT that nobody may reach from here, like 10.83.192.10:5432",
 }
 MIN_INTERVAL_MS = 1_000
 MAX_POLL_MS = 86_400_000
@@ -190,7 +191,7 @@ def _target_problem(probe: str, target: str) -> str:
         place = parse_host_port(target)
     except ValueError as error:
         return str(error)
-    if probe == "tcp" and place.port is None:
+    if probe in {"tcp", "closed"} and place.port is None:
         return "it has no port"
     return "an address is not looked up" if probe == "dns" and is_ip_address(place.host) else ""
 

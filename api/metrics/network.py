@@ -12,6 +12,7 @@ from prometheus_client.core import CounterMetricFamily
 
 from api.metrics.families import TICKET_EVENTS, WAITS_HELP, gauge_family, single_gauge, wait_histogram
 from telemetry.core.fold.totals import add_sums
+from telemetry.core.hosted.derived_systems import component_id
 from telemetry.queries.views import STATES, count_states
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from prometheus_client.core import Metric
 
     from telemetry.queries.completeness import StoreStats
-    from telemetry.queries.network import NetworkStatus
+    from telemetry.queries.network import NetworkStatus, NetworkView
     from telemetry.queries.views import CentreView, SystemView
 
 
@@ -42,6 +43,7 @@ def network_families(status: NetworkStatus) -> Iterator[Metric]:
     total_waits = wait_histogram(add_sums(s for _, s in sums))
     yield gauge_family("queue_wait_seconds", WAITS_HELP, ["bound"], (([bound], count) for bound, count in total_waits))
     yield from _system_families(status.systems)
+    yield from _component_families(status.network)
 
 
 def _fault_families(status: NetworkStatus) -> Iterator[Metric]:
@@ -149,6 +151,26 @@ def _system_families(views: Sequence[SystemView]) -> Iterator[Metric]:
         "A digital system's state by quorum, as a state set: 1 for the present one.",
         ["system", "state"],
         (([v.system.id, state], int(v.state == state)) for v in views if v.in_service for state in STATES),
+    )
+
+
+def _component_families(network: NetworkView) -> Iterator[Metric]:
+    """Yield the states of the components of hosted systems that are in service."""
+    rows = [
+        (component, network.system(node))
+        for component in network.inventory.cloud.components
+        if (node := component_id(component)) in network.inventory.systems
+    ]
+    yield gauge_family(
+        "hosted_component_state",
+        "The state of a component of a hosted system, seen inside the cloud, as a state set: 1 for the present one.",
+        ["system", "component", "zone", "state"],
+        (
+            ([component.system, component.id, component.zone, state], int(view.state == state))
+            for component, view in rows
+            if view.in_service
+            for state in STATES
+        ),
     )
 
 

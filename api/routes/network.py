@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query
 from api.deps import QueriesDep
 from api.paging import PageParam
 from api.schemas.envelope import Envelope, ResponseMeta, WindowEnvelope, WindowMeta
+from api.schemas.hosted import SystemDetailResponse
 from api.schemas.network import (
     ApiCondition,
     CentreDetail,
@@ -16,11 +17,11 @@ from api.schemas.network import (
     DeviceResponse,
     LatencyRow,
     NetworkStatusResponse,
-    SystemDetailResponse,
     SystemSummary,
 )
 from api.times import WindowParam
 from telemetry.queries.buckets import bucket_query
+from telemetry.queries.hosted import hosted_view
 
 router = APIRouter()
 
@@ -83,7 +84,8 @@ def list_systems(queries: QueriesDep, page: PageParam) -> Envelope[list[SystemSu
 @router.get("/systems/{system}", operation_id="system", tags=["systems"])
 def get_system(system: str, queries: QueriesDep) -> Envelope[SystemDetailResponse]:
     """Return one system with its vantage table, availability, latency and certificate."""
-    detail = SystemDetailResponse.with_quorum(queries.systems.detail(system), queries.inventory())
+    hosted = hosted_view(queries.network(), system)
+    detail = SystemDetailResponse.with_quorum(queries.systems.detail(system), queries.inventory(), hosted)
     return Envelope(data=detail, meta=ResponseMeta.current(queries))
 
 

@@ -347,19 +347,6 @@ class SystemSummary(ApiModel):
         )
 
 
-class SystemDetailResponse(SystemSummary):
-    """A digital system with its quorum."""
-
-    quorum_of: QuorumCounts
-
-    @classmethod
-    def with_quorum(cls, detail: SystemDetail, inventory: Inventory) -> Self:
-        """Return a digital system in full."""
-        points = detail.voting_points
-        quorum = QuorumCounts(k=detail.quorum, n=len(points), **count_states(points))
-        return cls.from_detail(detail, inventory, quorum_of=quorum)
-
-
 class LatencyRow(ApiModel):
     """The probes of a system in one bucket."""
 

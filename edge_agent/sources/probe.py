@@ -1,10 +1,11 @@
-"""Probes a digital system: HTTP, TCP, TLS, DNS. A failed probe is an event, and must not raise.
+"""Probes a digital system: HTTP, TCP, TLS, DNS, or a closed port. A failed probe is an event, and must not raise.
 
 A probe has one deadline over everything: name lookup, connect, TLS, headers, body and redirects.
 """
 
 from __future__ import annotations
 
+import contextlib
 import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from edge_agent.sources import Sink, Stop
 
-ProbeErrorKind = Literal["timeout", "refused", "dns", "tls", "status", "other"]
+ProbeErrorKind = Literal["timeout", "refused", "dns", "tls", "status", "reached", "other"]
 PROBE_TIMEOUT_S = 10.0
 """A probe's deadline, s; the interval counts when it is shorter, so that no probe delays the next."""
 SECONDS_PER_DAY = 86_400
@@ -30,10 +31,10 @@ MAX_CERTIFICATE_DAYS = 1_000_000.0
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """A probe: `target` is a URL for http, HOST:PORT for tcp and tls, a name for dns."""
+    """A probe: `target` is a URL for http, HOST:PORT for tcp, tls and closed, a name for dns."""
 
     system: str
-    kind: Literal["http", "tcp", "tls", "dns"]
+    kind: Literal["http", "tcp", "tls", "dns", "closed"]
     target: str
     timeout_s: float = PROBE_TIMEOUT_S
 
@@ -49,6 +50,10 @@ class ProbeOutcome:
     status: int | None = None
     tls_days: float | None = None
     tls_certificate: ev.ChainCertificate | None = None
+
+
+class NoEvidence(Exception):
+    """A probe that must fail could not be tried: neither open nor closed is shown, so nothing is reported."""
 
 
 @dataclass(slots=True)
@@ -67,12 +72,13 @@ class ProbeSource:
             return
         while True:
             due = time.monotonic() + self.every_ms / 1000
-            outbox.append([self.probe_once()])
+            with contextlib.suppress(NoEvidence):
+                outbox.append([self.probe_once()])
             if stop.wait(max(due - time.monotonic(), 0)):
                 return
 
     def probe_once(self) -> ev.ProbeResult:
-        """Probe once and return the event."""
+        """Probe once and return the event. Raises NoEvidence."""
         started, t = time.perf_counter(), self.clock()
         timeout_s = min(self.probe.timeout_s, self.every_ms / 1000)
         outcome = run_probe(replace(self.probe, timeout_s=timeout_s))
@@ -93,7 +99,7 @@ class ProbeSource:
 
 
 def run_probe(probe: Probe) -> ProbeOutcome:
-    """Return the system's answer within the probe's time-out; every failure has a kind."""
+    """Return the system's answer within the probe's time-out; every failure has a kind. Raises NoEvidence."""
     try:
         return PROBES[probe.kind](probe)
     except HttpFailure as failure:
@@ -116,6 +122,21 @@ def _probe_tcp(probe: Probe) -> ProbeOutcome:
     place = parse_host_port(probe.target)
     open_connection(place.host, place.port or WEB_PORTS["http"], probe.timeout_s).close()
     return ProbeOutcome()
+
+
+def _probe_closed(probe: Probe) -> ProbeOutcome:
+    """Succeed when the connection is refused or times out; a failure of the name or the route proves nothing."""
+    place, deadline = parse_host_port(probe.target), time.monotonic() + probe.timeout_s
+    try:
+        look_up_addresses(place.host, probe.timeout_s)
+        open_connection(place.host, place.port or WEB_PORTS["http"], max(deadline - time.monotonic(), 0.1)).close()
+    except HttpFailure as failure:
+        if failure.kind in {"refused", "timeout"}:
+            return ProbeOutcome()
+        raise NoEvidence(failure.kind) from None
+    except OSError as error:
+        raise NoEvidence(str(error)) from None
+    return ProbeOutcome("reached")
 
 
 def _probe_tls(probe: Probe) -> ProbeOutcome:
@@ -141,5 +162,6 @@ PROBES: dict[str, Callable[[Probe], ProbeOutcome]] = {
     "tcp": _probe_tcp,
     "tls": _probe_tls,
     "dns": _probe_dns,
+    "closed": _probe_closed,
 }
 """The probe of each kind; `telemetry.source_settings.PROBE_KINDS` names the same."""

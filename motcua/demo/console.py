@@ -38,6 +38,8 @@ def run_demo(
         demo.threads.start("town", lambda: scenario.feed_live(demo, options, remaining))
         scenario.wait_ready(demo, console)
         console.print(f"[bold]{demo.url}/[/bold] is live; press Ctrl-C to end")
+        if demo.hosted:
+            console.print("`motcua cloud stop SYSTEM/COMPONENT` in another terminal fails a hosted system; see docs")
         stop.wait()
     return True
 

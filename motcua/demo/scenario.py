@@ -30,13 +30,18 @@ from edge_agent.sources.host import HostSource
 from edge_agent.sources.probe import Probe, ProbeSource
 from edge_agent.sources.simulation import EventFeed
 from motcua import system, web
+from motcua.local_cloud.control import CloudControl, control_folder
+from motcua.local_cloud.probes import DEMO_PROBE_EVERY_S, LocalProbe, local_probes, probe_all
+from motcua.local_cloud.servers import LocalCloud
 from motcua.replay import free_port
 from motcua.roles import RoleThreads, start_ingest, start_rollup
 from telemetry import wiring
+from telemetry.core.calendar.calendar_values import END_OF_TIME_MS
 from telemetry.core.calendar.windows import MINUTE, Window, day_window, floor
 from telemetry.core.fold.event_spans import dirty_hours
+from telemetry.core.hosted.derived_systems import CLOSED_PATH, PEER
 from telemetry.core.inventory import Centre, Device, Inventory, System, local_date
-from telemetry.core.protocol.events import DeviceContact, Event
+from telemetry.core.protocol.events import DeviceContact, Event, ProbeResult
 from telemetry.ingest.service import Ingest
 from telemetry.mqtt.address import BrokerAddress, parse_broker_url
 from telemetry.mqtt.embedded_broker import EmbeddedBroker
@@ -77,6 +82,8 @@ class DemoEnvironment:
     url: str
     loading: LoadingState
     """Until it is finished, the web server answers with the loading page."""
+    hosted: tuple[LocalProbe, ...] = ()
+    """The probes of the loopback servers that stand for the hosted systems."""
 
 
 def demo_inventory(inventory: Inventory, options: DemoOptions) -> Inventory:
@@ -85,10 +92,12 @@ def demo_inventory(inventory: Inventory, options: DemoOptions) -> Inventory:
     own = [c for c in ordered if not c.imported]
     chosen = {c.id: c for c in own[: options.centres or len(own)]}
     first = own[0].id
-    devices = {d.id: d for d in inventory.devices.values() if d.centre in chosen}
+    devices = {d.id: d for d in inventory.devices.values() if d.centre in chosen or d.centre not in inventory.centres}
     host = Device(f"{first}-host1", first, "host", every_ms=15_000, critical=False)
     devices[host.id] = host
-    own_systems = [replace(s, vantage=tuple(v for v in s.vantage if v in devices)) for s in inventory.systems.values()]
+    # Nobody stands for outside parties here, and no network forbids a path.
+    watched = (s for s in inventory.systems.values() if s.kind not in {PEER, CLOSED_PATH})
+    own_systems = [replace(s, vantage=tuple(v for v in s.vantage if v in devices)) for s in watched]
     systems = {s.id: replace(s, quorum=min(s.quorum, len(s.vantage))) for s in own_systems if s.vantage}
     systems[HOST_SYSTEM] = System(
         HOST_SYSTEM, "API Motcua (máy này)", "Motcua API (this host)", "api", "http", "", 15_000, 1, (host.id,)
@@ -157,9 +166,23 @@ def run_environment(
             fleet.add(agent)
         threads.start("agents", fleet.run)
         stack.callback(fleet.stop)
+        hosted = _start_local_cloud(inventory, options, threads, clock, url)
         yield DemoEnvironment(
-            inventory, clock, threads, fleet, agents, ingest, broker_address, store, store_url, url, loading
+            inventory, clock, threads, fleet, agents, ingest, broker_address, store, store_url, url, loading, hosted
         )
+
+
+def _start_local_cloud(
+    inventory: Inventory, options: DemoOptions, threads: RoleThreads, clock: Callable[[], int], url: str
+) -> tuple[LocalProbe, ...]:
+    """Start a loopback server per component of the hosted systems, if there are any; returns the probes of them."""
+    if not inventory.cloud.systems:
+        return ()
+    cloud, control = LocalCloud(inventory.cloud), CloudControl(control_folder(options.data))
+    control.open_as_server(url, cloud.servers)
+    threads.on_exit(control.close)
+    threads.start("local-cloud", partial(cloud.run, control, threads.stop))
+    return tuple(local_probes(inventory, cloud.servers, clock, options.speed))
 
 
 def _build_agents(
@@ -226,8 +249,15 @@ def _feed_day(
         if past:
             demo.agents[device].outbox.append(past)
             past_by_device[device] = past
-        remaining[device] = feed
+        remaining[device] = _without_hosted(demo, feed)
     return remaining, past_by_device
+
+
+def _without_hosted(demo: DemoEnvironment, feed: EventFeed) -> EventFeed:
+    """Return the rest of a day's feed without probes of hosted systems: from now on their servers are probed."""
+    hosted = {probe.source.probe.system for probe in demo.hosted}
+    rest = feed.take_due(END_OF_TIME_MS)
+    return EventFeed([e for e in rest if not (isinstance(e, ProbeResult) and e.system in hosted)])
 
 
 def simulated_day(inventory: Inventory, centre: Centre, day: date, seed: int) -> Mapping[str, list[Event]]:
@@ -320,16 +350,32 @@ def covered_window(demo: DemoEnvironment, options: DemoOptions) -> Window:
 
 
 def start_host_sources(demo: DemoEnvironment) -> None:
-    """Report this host's metrics and probe this API, as one more device."""
+    """Report this host's metrics and probe this API, as one more device; probe the hosted systems' servers."""
     agent, sources = _host_agent_and_sources(demo)
     for source in sources:
         demo.threads.start(source.name, partial(source.run, agent.outbox, demo.threads.stop))
+    if demo.hosted:
+        demo.threads.start("hosted", partial(watch_hosted_systems, demo))
 
 
 def report_host_once(demo: DemoEnvironment) -> None:
-    """Append one heartbeat of this host and one probe of this API."""
+    """Append one heartbeat of this host, one probe of this API, and one of each hosted system."""
     agent, (host, probe) = _host_agent_and_sources(demo)
     agent.outbox.append([host.build_heartbeat(agent.outbox), probe.probe_once()])
+    _report_hosted(demo)
+
+
+def watch_hosted_systems(demo: DemoEnvironment) -> None:
+    """Probe the loopback servers of the hosted systems until stopped."""
+    while not demo.threads.stop.is_set():
+        due = time.monotonic() + DEMO_PROBE_EVERY_S
+        _report_hosted(demo)
+        demo.threads.stop.wait(max(due - time.monotonic(), 0))
+
+
+def _report_hosted(demo: DemoEnvironment) -> None:
+    for device, events in probe_all(demo.hosted).items():
+        demo.agents[device].outbox.append(events)
 
 
 def _host_agent_and_sources(demo: DemoEnvironment) -> tuple[Agent, tuple[HostSource, ProbeSource]]:

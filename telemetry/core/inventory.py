@@ -116,6 +116,12 @@ class System:
     declared_period: DeclaredPeriod = DeclaredPeriod()
     owner_agency: str = ""
     services: tuple[str, ...] = ()
+    level: int = 0
+    """The level of a system that the province hosts itself, and of its components; 0: of none."""
+    part_of: str = ""
+    """The hosted system that this is a part of: a component, a peer or a closed path. Parts are listed with it only."""
+    part: str = ""
+    """What part that is: the component's id, or the name of the peer or path."""
 
     def calendar(self, zone: ZoneInfo) -> Calendar:
         """Return its calendar: round the clock but for planned maintenance."""
@@ -270,6 +276,10 @@ class Objective:
     period: ObjectivePeriod = "rolling"
     unknown: ObjectiveUnknownPolicy = "settle"
     alert: bool = True
+    level: int = 0
+    """With the scope `system`: only hosted systems of this level, and their components; 0: all systems, no parts."""
+    part_kind: str = ""
+    """With the scope `system`: only derived parts of this kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -409,6 +419,15 @@ class Inventory:
     def devices_of(self, centre: str) -> tuple[Device, ...]:
         """Return the centre's devices in order of id."""
         return self._by_centre.get(centre, ())
+
+    @property
+    def whole_systems(self) -> dict[str, System]:
+        """Return the systems without their parts, by id: those that people know and lists show."""
+        return {ident: system for ident, system in sorted(self.systems.items()) if not system.part_of}
+
+    def parts_of(self, system: str) -> tuple[System, ...]:
+        """Return what is probed of a hosted system beside itself, in order of id."""
+        return tuple(s for _, s in sorted(self.systems.items()) if s.part_of == system)
 
     def target_in_force(self, ident: str, day: date) -> Target | None:
         """Return the target in force on `day`: the first whose date has not passed, else the last."""

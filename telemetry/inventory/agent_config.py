@@ -80,7 +80,8 @@ def render_agent(
     head = f"# Written by `motcua inventory render --device {device.id}` from inventory {inventory.version}.\n"
     keys = {"device": device.id, "centre": device.centre, "kind": device.kind}
     head += _key_lines(**keys, every_ms=device.every_ms, mqtt=mqtt, outbox=outbox or f"{device.id}.db")
-    if services := inventory.centres[device.centre].services:
+    centre = inventory.centres.get(device.centre)  # a vantage point in the cloud is at no centre
+    if centre is not None and (services := centre.services):
         head += f"services = [{', '.join(map(_quote, services))}]\n"
     if inventory.signers:
         head += f"signers = [{', '.join(_quote(signer.text) for signer in inventory.signers)}]\n"

@@ -188,7 +188,7 @@ def _warn_missing_tickets(doc: TomlDocument, inventory: Inventory) -> None:
         for device in inventory.devices.values()
         if any(SOURCE_KINDS[source.kind].gives_tickets for source in sources_of(inventory, device))
     }
-    silent = sorted({device.centre for device in inventory.devices.values()} - with_tickets)
+    silent = sorted(inventory.centres.keys() & {d.centre for d in inventory.devices.values()} - with_tickets)
     if silent:
         shown = ", ".join(silent[:3]) + (", …" if len(silent) > 3 else "")
         problem = f"no device of {len(silent)} centres reports tickets ({shown})"

@@ -62,11 +62,14 @@ def completeness_by_device(ranges: Iterable[OutboxRowRanges]) -> NetworkComplete
 
 
 def completeness_by_centre(devices: Iterable[DeviceCompleteness], inventory: Inventory) -> list[CentreCompleteness]:
-    """Add up devices by the centre that they are declared at, most missing rows first; undeclared ones are left out."""
+    """Add up devices by the centre that they are declared at, most missing rows first.
+
+    Undeclared ones and those inside the cloud, which are at no centre, are left out.
+    """
     by_centre: dict[str, Completeness] = {}
     for device in devices:
         declared = inventory.devices.get(device.device)
-        if declared is not None:
+        if declared is not None and declared.centre in inventory.centres:
             counts = by_centre.get(declared.centre)
             by_centre[declared.centre] = device.counts if counts is None else counts + device.counts
     rows = [CentreCompleteness(centre, counts) for centre, counts in by_centre.items()]

@@ -133,7 +133,7 @@ def _entity_ids(network: NetworkView, scope: Scope) -> tuple[str, ...]:
     centres = sorted(c.id for c in network.inventory.centres.values() if not c.imported)
     if scope.kind == "province":
         centres = [ident for ident in centres if network.inventory.centres[ident].province == scope.id]
-    return (*centres, *sorted(network.inventory.systems))
+    return (*centres, *network.inventory.whole_systems)
 
 
 def _watch(network: NetworkView, entity: str, cache: OpenWindowsCache) -> WatchedEntity:

@@ -252,7 +252,7 @@ def _add_times(buckets: FigureBuckets, kind: str, result: AvailabilityResult, ne
 
 def read_connectors(buckets: FigureBuckets, inputs: IndicatorInputs) -> None:
     """Add the requests of all connectors."""
-    systems = sorted(inputs.inventory.systems)
+    systems = list(inputs.inventory.whole_systems)
     for width, run in _runs(buckets.query, inputs.now):
         for total in inputs.store.totals(systems, width, run, "system"):
             figures = buckets.at(total.start).flows

@@ -130,7 +130,6 @@ def declaration_of(inventory: Inventory) -> str:
         if not c.imported
     ]
     systems = [
-        (s.id, s.kind, s.calendar(inventory.zone).version, s.declared_period)
-        for _, s in sorted(inventory.systems.items())
+        (s.id, s.kind, s.calendar(inventory.zone).version, s.declared_period) for s in inventory.whole_systems.values()
     ]
     return repr_digest((inventory.province, inventory.zone.key, centres, systems))

@@ -135,8 +135,12 @@ class NetworkView:
         raise NotFound(ident, "device")
 
     def systems(self) -> list[SystemView]:
-        """Return the digital systems by id."""
-        return [self.system(ident) for ident in sorted(self.inventory.systems)]
+        """Return the digital systems by id, without the parts of hosted ones."""
+        return [self.system(ident) for ident in self.inventory.whole_systems]
+
+    def parts_of(self, ident: str) -> list[SystemView]:
+        """Return what is probed of a hosted system beside itself, by id."""
+        return [self.system(part.id) for part in self.inventory.parts_of(ident)]
 
     def system(self, ident: str) -> SystemView:
         """Find a digital system."""
@@ -424,7 +428,7 @@ def planned_maintenance(inventory: Inventory, window: Window) -> list[Maintenanc
 
 def _iter_maintenance(inventory: Inventory, window: Window) -> Iterator[tuple[Scope, str, Window]]:
     centres = ((Scope.centre(ident), c.rules.maintenance) for ident, c in sorted(inventory.centres.items()))
-    systems = ((Scope.system(ident), s.maintenance) for ident, s in sorted(inventory.systems.items()))
+    systems = ((Scope.system(ident), s.maintenance) for ident, s in inventory.whole_systems.items())
     windows_by_work: dict[int, list[Window]] = {}
     for scope, works in (*centres, *systems):
         for work in works:

@@ -77,6 +77,8 @@ def _iter_hits(network: NetworkView) -> Iterator[SearchHit]:
     for indicator in all_indicators(inventory.own_indicators).values():
         yield SearchHit("kpi", indicator.id, indicator.name_vi, indicator.name_en)
     for device in inventory.devices.values():
+        if device.centre not in inventory.centres:  # a vantage point in the cloud has no page
+            continue
         yield SearchHit("device", device.id, device.id, device.id, device.centre)
 
 

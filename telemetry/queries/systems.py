@@ -108,8 +108,8 @@ class SystemQueries:
         return SystemDetail(view, points, quorum, self._figures(ident))
 
     def details(self) -> list[SystemDetail]:
-        """Return all systems by id."""
-        return [self.detail(ident) for ident in sorted(self._network().inventory.systems)]
+        """Return all systems by id, without the parts of hosted ones."""
+        return [self.detail(ident) for ident in self._network().inventory.whole_systems]
 
     def latency(self, ident: str, query: BucketQuery) -> list[LatencyBucket]:
         """Return the latency of a system bucket by bucket, of those that have begun; raises NotFound."""

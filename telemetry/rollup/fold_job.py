@@ -95,6 +95,8 @@ class FoldJob:
         self._contact_log.record(entity, events)
         slot_totals = self._fold_slots(entity, events, window)
         if slot_totals is None:
+            if self._inventory().devices_of(entity):
+                return  # the vantage points inside the cloud: what they probe is folded, they themselves are not
             _log.warning("unit_not_declared", unit=entity, remedy="add it to the inventory and run rollup --rebuild")
             return
         self._event_cache.update(entity, events)

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import structlog
 
 from telemetry.core.calendar.windows import MINUTE
+from telemetry.core.hosted.derived_systems import system_calls
 from telemetry.core.slo.alert import advance_alerts, build_postable_alerts, last_burned
-from telemetry.core.slo.alert_grouping import FiringObjective, group_alerts
+from telemetry.core.slo.alert_grouping import NO_CALLS, FiringObjective, group_alerts
 from telemetry.core.slo.burn_rate import NO_ALARMS, advance
 from telemetry.slo.alert_state import SavedAlerts, StateUnavailable
 
@@ -89,7 +90,8 @@ class Alerting:
             if firing:
                 firings.append(FiringObjective(evaluation, MappingProxyType(firing)))
         open_centres = _count_open_centres(evaluation_by_key.values())
-        groups = group_alerts(firings, open_centres, last_burned(self._active_alerts), now)
+        calls = system_calls(inventory.cloud) if firings else NO_CALLS
+        groups = group_alerts(firings, open_centres, last_burned(self._active_alerts), now, calls)
         all_evaluated = not any(a.is_firing for key in self._unevaluated_since for a in self._alarms[key].values())
         self._active_alerts = advance_alerts(
             self._active_alerts, groups, inventory.province, now, all_evaluated=all_evaluated

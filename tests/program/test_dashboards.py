@@ -21,8 +21,9 @@ from telemetry.core.fold.live_row_types import FAULT_ROW_PREFIX, FoldFaultNow
 from telemetry.ingest import metrics_server
 from telemetry.ingest.stats import IngestStats
 from tests.dashboard_panels import panels_of, targets_of
+from tests.hosted_network import hosting, observe
 from tests.program.network import MIDNIGHT, NOW, busy, waits
-from tests.program.promises import judged, promising
+from tests.program.promises import judged, promised, promising
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,7 +58,8 @@ def started(status: str, headers: object, error: object = None, /) -> Callable[[
 
 def exposed(folder: Path) -> set[str]:
     """Every sample's name that the API and an ingest show, and those that Prometheus makes itself."""
-    net = judged(busy(promising(folder)))
+    net = judged(busy(promising(folder, hosting(promised()))))
+    observe(net)
     fault = FoldFaultNow(entity="vn83-a", at=NOW, failures=1, since=NOW, part="fold")
     net.store.put_live_rows({f"{FAULT_ROW_PREFIX}vn83-a": msgspec.json.encode(fault)})
     net.store.set_cursor(NOW * 1000)

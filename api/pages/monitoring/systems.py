@@ -11,6 +11,7 @@ from api.pages.charts.interactive import ChartFrame, PlottedColumn, PlottedSerie
 from api.pages.charts.plots import day_strip
 from api.pages.frame.periods import parse_period, period_query
 from api.pages.frame.tables import PageTable, PageTableRow, TableCell, TableColumn
+from api.pages.monitoring.hosted import failure_sentence
 from api.pages.monitoring.incidents import IncidentRows
 from api.pages.network_context import network_context
 from api.pages.objectives.page import slo_table
@@ -19,6 +20,7 @@ from telemetry.core.figures.condition import CONDITIONS_WORST_FIRST, attention_k
 from telemetry.core.inventory import local_date
 from telemetry.core.scope import Scope
 from telemetry.queries.buckets import bucket_query
+from telemetry.queries.hosted import hosted_view
 from telemetry.queries.impact import dependent_centres
 from telemetry.queries.network import planned_maintenance
 from telemetry.queries.period_history import DayRange
@@ -153,12 +155,16 @@ def build_system_context(
     rows = IncidentRows(queries, locale, days)
     ahead = planned_maintenance(queries.inventory(), Window(now, now + AHEAD_DAYS * DAY))
     reasons = "; ".join(locale.reason(r, view.now) for r in view.assessment.reasons)
-    sentence = locale.t(f"cond_{view.condition}") + (f": {reasons}" if reasons else "") + "."
+    hosted = hosted_view(queries.network(), ident)
+    why = failure_sentence(queries.inventory(), locale, ident, hosted)
+    sentence = " ".join((locale.t(f"cond_{view.condition}") + (f": {reasons}" if reasons else "") + ".", why)).strip()
     return {
         **network_context(queries, locale.name(view.system), sentence, str(view.condition)),
         "stale": False,
         "detail": detail,
         "system": view.system,
+        "hosted": hosted,
+        "why": why,
         "concerns": concerns_text(queries, locale, detail),
         "cards": [
             (locale.t("sys_24h"), detail.figures.last_day.ratio_of(detail.figures.last_day.overall)),
@@ -235,11 +241,12 @@ def _vantage_table(queries: Queries, locale: PageLocale, detail: SystemDetail) -
 def _vantage_row(queries: Queries, locale: PageLocale, point: VantageView) -> PageTableRow:
     device, seen = queries.inventory().devices.get(point.device), point.observation
     centre = queries.inventory().centres.get(device.centre) if device else None
-    name = locale.name(centre) if centre else point.device
+    is_inside = device is not None and centre is None
+    name = locale.t("sys_inside") if is_inside else locale.name(centre) if centre else point.device
     note = point.device if point.declared else locale.t("sys_undeclared", device=point.device)
     return PageTableRow(
         (
-            TableCell(name, href=f"/centres/{centre.id}" if centre else "", note=note if centre else ""),
+            TableCell(name, href=f"/centres/{centre.id}" if centre else "", note=note if centre or is_inside else ""),
             TableCell(point.state),
             TableCell(seen.at, locale.since(seen.at, queries.now())) if seen else TableCell(None),
             TableCell(seen.latency_ms if seen else None),

@@ -32,7 +32,7 @@ def show_badges(request: Request, queries: QueriesDep) -> HTMLResponse:
     names_by_kind = {
         "slo": [(o.id, locale.name(o)) for o in inventory.objectives],
         "centre": [(ident, locale.name(c)) for ident, c in sorted(inventory.centres.items())[:1]],
-        "system": [(ident, locale.name(system)) for ident, system in sorted(inventory.systems.items())],
+        "system": [(ident, locale.name(system)) for ident, system in inventory.whole_systems.items()],
     }
     groups = [
         (f"badges_{kind}", [(f"/badges/{kind}/{i}.svg", n) for i, n in rows]) for kind, rows in names_by_kind.items()

@@ -60,7 +60,7 @@ ScreenState = Literal["on", "off", "frozen"]
 CentreMode = Literal["normal", "online_only", "closed", "emergency"]
 DossierChannel = Literal["online", "mobile", "direct", "post", "email", "internal", "other"]
 """How a dossier was handed in; `online` (the portal) and `mobile` (its application) count as online."""
-ProbeKind = Literal["http", "tcp", "tls", "dns", "report"]
+ProbeKind = Literal["http", "tcp", "tls", "dns", "closed", "report"]
 """How a system was observed; `report`: by a program of the centre, which posts the result; no agent probes so."""
 ChainCertificate = Literal["leaf", "intermediate", "root"]
 """A certificate of a server's chain: its own, one between, one of the trust store."""

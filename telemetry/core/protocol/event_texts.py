@@ -82,7 +82,7 @@ FIELD_MEANINGS: dict[str, str] = {
     "connector.stats.ok": "requests that succeeded in the period",
     "latency_ms": "time until the answer, ms",
     "status": "the HTTP status",
-    "error": "why the probe failed",
+    "error": "why the probe failed; `reached`: a connection that must be closed was made",
     "tls_days": "time until the first certificate of the chain expires, days; negative when it has expired",
     "tls_certificate": "which certificate of the chain expires first: the server's own, an intermediate or the root",
     "failed": "requests that failed in the period",

@@ -272,7 +272,7 @@ class ProbeResult(Event, frozen=True, kw_only=True, tag="probe.result"):
     every_ms: IntervalMs = 60_000
     latency_ms: LatencyMs | None = None
     status: Annotated[int, Meta(ge=0, le=999)] | None = None
-    error: Literal["timeout", "refused", "dns", "tls", "status", "other"] | None = None
+    error: Literal["timeout", "refused", "dns", "tls", "status", "reached", "other"] | None = None
     tls_days: CertificateDays | None = None
     tls_certificate: ChainCertificate | None = None
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from telemetry.core.calendar.windows import HOUR, MINUTE, SLOT, floor, to_local
+from telemetry.core.hosted.derived_systems import CLOSED_PATH
 from telemetry.core.scope import Scope
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ _PHRASES = {
     "wait": ("keeps people waiting", "để người dân chờ lâu"),
     "latency": ("answers slowly", "phản hồi chậm"),
 }
+_CLOSED_PATH_PHRASES = ("is open and must be closed", "đang mở, trong khi phải đóng")
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,8 +159,8 @@ def render_annotations(group: AlertGroup, zone: ZoneInfo) -> dict[str, str]:
     budget_en = f"{amount_en} {unit_en} over its error budget" if is_over else f"{amount_en} {unit_en} of budget left"
     budget_vi = f"đã vượt hạn mức lỗi {amount_vi} {unit_vi}" if is_over else f"hạn mức lỗi còn {amount_vi} {unit_vi}"
     rate, count = f"{_highest_burn_rate(worst):.1f}", len(group.child_scopes)
-    phrase_en, phrase_vi = _PHRASES[group.sli]
     objective = worst.evaluation.scoped.objective
+    phrase_en, phrase_vi = _CLOSED_PATH_PHRASES if objective.part_kind == CLOSED_PATH else _PHRASES[group.sli]
     below_en = f"; {count} below it are affected" if count else ""
     below_vi = f"; {count} đối tượng bên dưới bị ảnh hưởng" if count else ""
     ids = [Scope(scope).id for scope in group.child_scopes[:MAX_LISTED_CHILDREN]]

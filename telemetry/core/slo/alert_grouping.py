@@ -1,4 +1,6 @@
-"""Which firing alarms become alerts and which a parent's alert covers: device, site, province; it sends nothing.
+"""Which firing alarms become alerts and which a parent's alert covers; it sends nothing.
+
+The parents are: of a device its site, of a site its province, of a system or component what it calls and has failed.
 
 A parent covers a child when it is at least as severe and, while the child burns, has itself burned recently: an
 unresolved alarm of the morning does not hide an outage of the afternoon.
@@ -9,9 +11,11 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeVar
 
 from telemetry.core.calendar.windows import MINUTE
+from telemetry.core.hosted.dependencies import root_causes
 from telemetry.core.scope import Scope
 
 if TYPE_CHECKING:
@@ -26,6 +30,7 @@ PARENT_LINGER_MS = 15 * MINUTE
 MIN_CENTRES = 3
 """This many centres, and more than half of those that count, make an outage one of the province."""
 _SEVERITIES: tuple[Severity, ...] = ("page", "ticket")
+NO_CALLS: Mapping[str, Iterable[str]] = MappingProxyType({})
 
 AlertKey = tuple[str, str, str]
 """What identifies an alert: SLI, scope, severity."""
@@ -104,15 +109,20 @@ class AlertGroup:
 
 
 def group_alerts(
-    firings: Sequence[FiringObjective], open_centres: Mapping[str, int], last_burned: Mapping[AlertKey, int], now: int
+    firings: Sequence[FiringObjective],
+    open_centres: Mapping[str, int],
+    last_burned: Mapping[AlertKey, int],
+    now: int,
+    calls: Mapping[str, Iterable[str]] = NO_CALLS,
 ) -> list[AlertGroup]:
     """Return the alerts to post, each with the scopes that it covers.
 
     `open_centres` counts, by province, the centres whose connectivity is evaluated and whose clock runs;
-    `last_burned` holds the active alerts with the moment (Unix ms) at which each last burned.
+    `last_burned` holds the active alerts with the moment (Unix ms) at which each last burned; `calls` says what systems
+    and components depend on, by id.
     """
     groups = {**_group_by_node(firings), **_province_groups(firings, open_centres, last_burned)}
-    parent_of = _parent_by_node(firings, groups)
+    parent_of = _parent_by_node(firings, groups) | _causes_by_node(groups, calls)
     recently_burned = {
         node
         for node, group in groups.items()
@@ -210,6 +220,16 @@ def _parent_by_node(firings: Iterable[FiringObjective], groups: Mapping[Node, Al
     """Return each node's parent; a province covers only centres that have lost contact, and what is below them."""
     pairs = dict(pair for f in firings for pair in pairwise(_lineage(f)))
     return {node: parent for node, parent in pairs.items() if node in groups or Scope(parent[1]).kind != "province"}
+
+
+def _causes_by_node(groups: Iterable[Node], calls: Mapping[str, Iterable[str]]) -> dict[Node, Node]:
+    """Return, of each system or component that is down, the one whose failure explains it; of a cause nothing."""
+    failed = [Scope(scope).id for sli, scope in groups if sli == "availability" and Scope(scope).kind == "system"]
+    return {
+        ("availability", Scope.system(node)): ("availability", Scope.system(cause))
+        for node, cause in root_causes(failed, calls).items()
+        if node != cause
+    }
 
 
 def _lineage(firing: FiringObjective) -> list[Node]:

@@ -114,8 +114,19 @@ def _at_centres(objective: Objective, inventory: Inventory) -> Iterator[ScopedOb
 
 
 def _at_systems(objective: Objective, inventory: Inventory) -> Iterator[ScopedObjective]:
+    """Without an id: systems but no parts of them, those of a level with their components, or parts of a kind.
+
+    A system with an objective of its own for the same indicator is left out of that of its level.
+    """
+    ident = Scope(objective.scope).id
+    own = {Scope(o.scope).id for o in inventory.objectives if o.sli == objective.sli} if objective.level else set()
     for system in inventory.systems.values():
-        if Scope(objective.scope).id in ("", system.id):
+        is_meant = ident == system.id if ident else not system.part_of
+        if not ident and objective.part_kind:
+            is_meant = system.kind == objective.part_kind
+        elif not ident and objective.level:
+            is_meant = system.level == objective.level and system.id not in own
+        if is_meant:
             yield ScopedObjective(objective, Scope.system(system.id), system.id, None, system.every_ms)
 
 

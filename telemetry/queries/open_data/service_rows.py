@@ -51,7 +51,7 @@ _ALL = Service(ALL_SERVICES, "Tất cả lĩnh vực", "All services")
 
 def availability_parts(inputs: OpenDataInputs, periods: Sequence[Window], *, systems: bool) -> list[DatasetPart]:
     """Return the availability of the centres, and of all systems if wanted, by day."""
-    shown = [inputs.inventory.systems[i] for i in sorted(inputs.inventory.systems)] if systems else []
+    shown = [*inputs.inventory.whole_systems.values()] if systems else []
     return [
         DatasetPart(
             BucketQuery(span_of(days), "1d", inputs.zone).cost(len(inputs.centres) + len(shown)),

@@ -58,6 +58,35 @@ def test_a_device_speaks_for_its_own_service_and_a_system_for_its_latency() -> N
     assert told(found) == {("availability", "system:vn83-portal"): 0, ("wait", "centre:vn83-00001"): 0}
 
 
+CALLS = {"portal": ("web",), "web": ("app",), "app": ("db",), "other": ("db",)}
+
+
+def test_a_dead_database_is_one_alert_with_its_victims() -> None:
+    names = ("portal", "web", "app", "db")
+    found = group_alerts(dead(*map(at_system, names), at_system("portal", "latency")), {}, {}, NOW, CALLS)
+    (alert,) = found
+    assert (alert.sli, alert.scope) == ("availability", "system:db")
+    assert alert.child_scopes == ("system:app", "system:portal", "system:web")
+    assert len(group_alerts(dead(*map(at_system, names)), {}, {}, NOW)) == 4, "nothing is declared of who calls whom"
+
+
+def test_what_answers_between_two_failures_keeps_them_two_alerts() -> None:
+    found = group_alerts(dead(at_system("portal"), at_system("db"), at_system("other")), {}, {}, NOW, CALLS)
+    assert told(found) == {("availability", "system:db"): 1, ("availability", "system:portal"): 0}
+
+
+def test_systems_that_call_each_other_are_one_alert() -> None:
+    ring = {"a": ("b",), "b": ("a",)}
+    assert told(group_alerts(dead(at_system("a"), at_system("b")), {}, {}, NOW, ring)) == {
+        ("availability", "system:a"): 1
+    }
+
+
+def test_a_slow_system_is_no_victim_of_a_database_that_it_reaches() -> None:
+    found = group_alerts(dead(at_system("portal", "latency"), at_system("db")), {}, {}, NOW, CALLS)
+    assert told(found) == {("availability", "system:db"): 0, ("latency", "system:portal"): 0}
+
+
 def test_two_objectives_of_one_kind_at_one_scope_are_one_alert() -> None:
     (root,) = group_alerts(dead(at_centre(1, name="rolling"), at_centre(1, name="monthly")), {}, {}, NOW)
     assert [f.evaluation.scoped.objective.id for f in root.firings] == ["monthly", "rolling"]

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from edge_agent.http_client import HttpFailure
 from edge_agent.outbox import Outbox
 from edge_agent.sources.builder import probe_phase_ms
-from edge_agent.sources.probe import Probe, ProbeOutcome, ProbeSource, run_probe
+from edge_agent.sources.probe import NoEvidence, Probe, ProbeOutcome, ProbeSource, run_probe
 from telemetry.core.protocol import codec
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Literal
 
-    Kind = Literal["http", "tcp", "tls", "dns"]
+    Kind = Literal["http", "tcp", "tls", "dns", "closed"]
 
 
 def probe(kind: Kind, target: str, timeout_s: float = 5.0) -> ProbeOutcome:
@@ -144,3 +145,50 @@ def test_a_fleets_phases_are_spread_and_steady() -> None:
     quarters = [sum(low <= p < low + 15_000 for p in phases) for low in range(0, 60_000, 15_000)]
     assert sum(quarters) == 400
     assert min(quarters) > 60
+
+
+def test_a_closed_port_is_what_a_negative_probe_wants_and_an_open_one_fails_it(page: str) -> None:
+    open_port = page.removeprefix("http://")
+    assert probe("closed", open_port) == ProbeOutcome("reached")
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        assert probe("closed", f"127.0.0.1:{bound.getsockname()[1]}") == ProbeOutcome()
+
+
+@pytest.mark.parametrize(
+    "failure", [HttpFailure("other", "no route"), socket.gaierror("no such name"), TimeoutError("no answer")]
+)
+def test_a_negative_probe_that_could_not_be_tried_reports_nothing(
+    monkeypatch: pytest.MonkeyPatch, failure: Exception
+) -> None:
+    def fail(*_: object) -> None:
+        raise failure
+
+    name = "open_connection" if isinstance(failure, HttpFailure) else "look_up_addresses"
+    monkeypatch.setattr(f"edge_agent.sources.probe.{name}", fail)
+    source = ProbeSource(Probe("vn83-x--dmz-to-db", "closed", "db.example:5432"), lambda: 1_000, 60_000)
+    with pytest.raises(NoEvidence):
+        source.probe_once()
+    stored: list[object] = []
+    source.run(_Rows(stored), _Once())  # type: ignore[arg-type]
+    assert stored == []
+
+
+class _Rows:
+    def __init__(self, rows: list[object]) -> None:
+        self.rows = rows
+
+    def append(self, events: list[object]) -> None:
+        self.rows += events
+
+
+class _Once:
+    """Stops after the first probe."""
+
+    def __init__(self) -> None:
+        self.waits = 0
+
+    def wait(self, seconds: float) -> bool:
+        del seconds
+        self.waits += 1
+        return self.waits > 1

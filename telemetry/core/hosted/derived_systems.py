@@ -1,0 +1,238 @@
+"""Derives from the declared cloud what monitors it: vantage points inside, a probe per component, objectives. Pure.
+
+It must not check a declaration and must not observe anything.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from hashlib import blake2b
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, Literal
+
+from telemetry.core.inventory import Device, Objective, System
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from telemetry.core.cloud.values import CloudDeclaration, CloudZone, Component, ComponentKind, Flow, HostedSystem
+    from telemetry.core.inventory import Inventory
+
+PartKind = Literal["component", "peer", "closed-path"]
+"""Kinds of derived systems: a component; an outside party that it calls; a connection that must fail."""
+COMPONENT: Final = "component"
+PEER: Final = "peer"
+CLOSED_PATH: Final = "closed-path"
+CLOSED_PATH_PREFIX: Final = "dmz-to-"
+VANTAGE_ZONE: CloudZone = "manage"
+"""The zone whose vantage point probes every component."""
+INSIDE_EVERY_MS = 60_000
+MAX_ID_LENGTH = 63
+LEAST_LEVEL_OF_CLOSED_DATABASES = 3
+"""From this level on nothing in the DMZ may reach a database; below, the system's own web server may."""
+CLOSED_PATHS_OBJECTIVE = "closed-paths"
+CLOSED_PATHS_GOAL = 0.99999
+"""So little may be open that one success of a negative probe exceeds every burn-rate rule at once."""
+OBJECTIVE_DAYS = 28
+DEFAULT_GOALS: Mapping[int, float] = MappingProxyType({1: 0.99, 2: 0.99, 3: 0.995, 4: 0.999})
+"""The goal of a hosted system and its components by level; this product's own, of no regulation."""
+_KIND_NAMES: Mapping[ComponentKind, tuple[str, str]] = MappingProxyType(
+    {
+        "web": ("máy chủ web", "web server"),
+        "app": ("ứng dụng", "application"),
+        "job": ("tác vụ nền", "job"),
+        "database": ("cơ sở dữ liệu", "database"),
+        "objects": ("kho tệp", "object store"),
+        "queue": ("hàng đợi thông điệp", "message queue"),
+        "cache": ("bộ nhớ đệm", "cache"),
+        "gateway": ("cổng kết nối", "gateway"),
+    }
+)
+_ENTRY_ORDER: tuple[ComponentKind, ...] = ("gateway", "web", "app")
+
+
+def cloud_place(province: str) -> str:
+    """Return the id of the place of the inside vantage points: it is no centre, and pages list it nowhere."""
+    return f"{province}-cloud"
+
+
+def vantage_device(province: str, zone: CloudZone) -> str:
+    """Return the device that probes from a zone of the cloud."""
+    return f"{cloud_place(province)}-{zone}1"
+
+
+def part_id(system: str, part: str) -> str:
+    """Return the id under which a part of a system is probed; two parts never have the same."""
+    plain = f"{system}--{part}"
+    if len(plain) <= MAX_ID_LENGTH:
+        return plain
+    digest = blake2b(plain.encode(), digest_size=5).hexdigest()
+    return f"{plain[: MAX_ID_LENGTH - len(digest) - 1]}-{digest}"
+
+
+def component_id(component: Component) -> str:
+    """Return the id under which a component is probed."""
+    return part_id(component.system, component.id)
+
+
+def is_probed(component: Component) -> bool:
+    """Return whether a component can be probed: it has a port."""
+    return component.port > 0
+
+
+def entry_components(cloud: CloudDeclaration, system: str) -> tuple[Component, ...]:
+    """Return the components at which requests arrive, by id: the targets of flows from outside or from other systems.
+
+    Without such a flow: the gateways, or else the web servers, or else the applications.
+    """
+    own = {c.id: c for c in cloud.components_of(system) if is_probed(c)}
+    called = {f.target.name for f in cloud.flows if f.target.system == system and f.source.system != system}
+    entries = tuple(c for ident, c in own.items() if ident in called)
+    if entries:
+        return entries
+    by_kind = (tuple(c for c in own.values() if c.kind == kind) for kind in _ENTRY_ORDER)
+    return next((same for same in by_kind if same), ())
+
+
+def system_calls(cloud: CloudDeclaration) -> dict[str, tuple[str, ...]]:
+    """Return who calls whom, by id: components by the declared flows, and each system its entries."""
+    calls: dict[str, dict[str, None]] = {}
+    for flow in cloud.flows:
+        source, target = cloud.component(flow.source), cloud.component(flow.target)
+        if source is not None and target is not None and is_probed(target):
+            calls.setdefault(component_id(source), {})[component_id(target)] = None
+    for ident in cloud.systems:
+        calls[ident] = dict.fromkeys(component_id(c) for c in entry_components(cloud, ident))
+    return {ident: tuple(sorted(called)) for ident, called in calls.items()}
+
+
+def inside_target(cloud: CloudDeclaration, component: Component) -> tuple[str, str]:
+    """Return the kind and the target of the probe of a component from inside the cloud.
+
+    The host is its service in the namespace that `cloud.lock` names; CloudNativePG's own is `NAME-rw`. With a health
+    path the probe asks for it, by TLS unless a flow to the component has none; otherwise it opens a connection.
+    """
+    namespaces = {(entry.system, entry.zone): entry.name for entry in cloud.lock}
+    namespace = namespaces.get((component.system, component.zone), f"{component.system}-{component.zone}")
+    service = f"{component.id}-rw" if component.kind == "database" else component.id
+    address = f"{service}.{namespace}.svc:{component.port}"
+    if not component.health:
+        return "tcp", address
+    flows = [f for f in cloud.flows if (f.target.system, f.target.name) == (component.system, component.id)]
+    scheme = "https" if flows and all(f.tls for f in flows) else "http"
+    return "http", f"{scheme}://{address}{component.health}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Derivation:
+    """The inventory whose cloud is derived from, with the two that are asked again and again."""
+
+    inventory: Inventory
+
+    @property
+    def cloud(self) -> CloudDeclaration:
+        return self.inventory.cloud
+
+    def vantage(self, zone: CloudZone) -> tuple[str, ...]:
+        return (vantage_device(self.inventory.province, zone),)
+
+    def own_system(self, hosted: HostedSystem, declared: System) -> System:
+        """Return the declared system with its level; without exposure it is probed inside only."""
+        agency = self.cloud.agencies.get(hosted.owner)
+        owner = declared.owner_agency or (agency.name_vi if agency else "")
+        system = replace(declared, level=hosted.level, owner_agency=owner)
+        entries = entry_components(self.cloud, hosted.id)
+        if hosted.exposure != "none" or not entries:
+            return system
+        probe, target = inside_target(self.cloud, entries[0])
+        return replace(system, probe=probe, target=target, quorum=1, vantage=self.vantage(VANTAGE_ZONE))
+
+    def component_system(self, component: Component, whole: System) -> System:
+        name_vi, name_en = _KIND_NAMES[component.kind]
+        probe, target = inside_target(self.cloud, component)
+        return self._part(
+            whole, component.id, COMPONENT, self.vantage(VANTAGE_ZONE),
+            name_vi=f"{whole.name_vi}: {name_vi} {component.id}", name_en=f"{whole.name_en}: {name_en} {component.id}",
+            probe=probe, target=target, level=whole.level,
+        )  # fmt: skip
+
+    def peer_systems(self, flow: Flow, caller: Component, whole: System) -> Iterator[System]:
+        """Yield the probe of an outside party from the zone of the component that calls it; none without a host."""
+        peer = self.cloud.peers.get(flow.target.name)
+        if peer is None or not peer.hosts:
+            return
+        yield self._part(
+            whole, f"to-{peer.id}", PEER, self.vantage(caller.zone),
+            name_vi=f"{whole.name_vi}: bên ngoài {peer.id}", name_en=f"{whole.name_en}: peer {peer.id}",
+            probe="tls" if flow.tls else "tcp", target=f"{peer.hosts[0]}:{flow.port}", critical=False,
+        )  # fmt: skip
+
+    def closed_path(self, component: Component, whole: System) -> System:
+        """Return the probe from the DMZ that must not reach a database."""
+        _, target = inside_target(self.cloud, replace(component, health=""))
+        return self._part(
+            whole, f"{CLOSED_PATH_PREFIX}{component.id}", CLOSED_PATH, self.vantage("dmz"),
+            name_vi=f"{whole.name_vi}: DMZ không được đến {component.id}",
+            name_en=f"{whole.name_en}: DMZ must not reach {component.id}", probe="closed", target=target,
+        )  # fmt: skip
+
+    def parts(self, whole: System) -> Iterator[System]:
+        """Yield what is probed of a hosted system beside itself."""
+        for component in filter(is_probed, self.cloud.components_of(whole.id)):
+            yield self.component_system(component, whole)
+            if component.zone == "database" and whole.level >= LEAST_LEVEL_OF_CLOSED_DATABASES:
+                yield self.closed_path(component, whole)
+        for flow in self.cloud.flows:
+            caller = self.cloud.component(flow.source)
+            if flow.target.kind == "outside" and caller is not None and caller.system == whole.id:
+                yield from self.peer_systems(flow, caller, whole)
+
+    def _part(self, whole: System, part: str, kind: PartKind, vantage: tuple[str, ...], **own: object) -> System:
+        values = {"every_ms": INSIDE_EVERY_MS, "critical": whole.critical, "maintenance": whole.maintenance,
+                  "declared_period": whole.declared_period, "owner_agency": whole.owner_agency} | own  # fmt: skip
+        return System(
+            id=part_id(whole.id, part), kind=kind, part_of=whole.id, part=part, vantage=vantage, **values  # type: ignore[arg-type]
+        )  # fmt: skip
+
+
+def derive_monitoring(inventory: Inventory) -> Inventory:
+    """Return the inventory with the vantage points inside its cloud and the systems that they probe.
+
+    Without hosted systems it is returned as it is.
+    """
+    derivation, systems = _Derivation(inventory), dict(inventory.systems)
+    for ident, hosted in sorted(inventory.cloud.systems.items()):
+        if ident in systems:
+            whole = systems[ident] = derivation.own_system(hosted, systems[ident])
+            systems |= {part.id: part for part in derivation.parts(whole)}
+    return replace(inventory, systems=systems, devices={**inventory.devices, **_vantage_devices(inventory, systems)})
+
+
+def _vantage_devices(inventory: Inventory, systems: Mapping[str, System]) -> dict[str, Device]:
+    names = {name for system in systems.values() for name in system.vantage} - set(inventory.devices)
+    place = cloud_place(inventory.province)
+    own = sorted(name for name in names if name.startswith(f"{place}-"))
+    return {name: Device(name, place, "gateway", INSIDE_EVERY_MS, simulated=inventory.simulated) for name in own}
+
+
+def default_objectives(inventory: Inventory) -> tuple[Objective, ...]:
+    """Return the objectives of hosted systems that objectives.toml does not declare: by level, and of closed paths.
+
+    An objective of the same id replaces one; one for `system:ID` takes its place there.
+    """
+    declared = {objective.id for objective in inventory.objectives}
+    levels = sorted({s.level for s in inventory.systems.values() if s.level in DEFAULT_GOALS})
+    closed = Objective(
+        CLOSED_PATHS_OBJECTIVE, "Đường kết nối bị cấm luôn đóng", "Forbidden connections stay closed",
+        "system", "availability", CLOSED_PATHS_GOAL, OBJECTIVE_DAYS, "wall", part_kind=CLOSED_PATH,
+    )  # fmt: skip
+    has_paths = any(system.kind == CLOSED_PATH for system in inventory.systems.values())
+    by_level = tuple(
+        Objective(
+            ident, f"Hệ thống cấp độ {level} hoạt động", f"Hosted systems of level {level} available",
+            "system", "availability", DEFAULT_GOALS[level], OBJECTIVE_DAYS, "wall", level=level,
+        )
+        for level in levels
+        if (ident := f"hosted-level-{level}") not in declared
+    )  # fmt: skip
+    return (*by_level, closed) if has_paths and closed.id not in declared else by_level

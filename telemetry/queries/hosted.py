@@ -1,0 +1,90 @@
+"""A hosted system with its components in the order of a request, their states, and why it fails; it reads no store."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from telemetry.core.hosted.dependencies import call_layers, closed_path_state, explain_failure
+from telemetry.core.hosted.derived_systems import (
+    CLOSED_PATH,
+    CLOSED_PATH_PREFIX,
+    PEER,
+    component_id,
+    entry_components,
+    is_probed,
+    part_id,
+    system_calls,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from telemetry.core.cloud.values import Component, HostedSystem
+    from telemetry.core.hosted.dependencies import FailureExplanation, PathState
+    from telemetry.core.inventory import System
+    from telemetry.queries.network import NetworkView
+    from telemetry.queries.views import SystemView
+
+
+@dataclass(frozen=True, slots=True)
+class ComponentView:
+    """A component and what probes see of it; `calls` are the ids of what it calls."""
+
+    component: Component
+    view: SystemView
+    calls: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedPathView:
+    """A connection that must fail, and whether it does."""
+
+    system: System
+    state: PathState
+
+
+@dataclass(frozen=True, slots=True)
+class HostedView:
+    """A hosted system: `layers` of components as a request reaches them; `peers` beside, which are not in its state."""
+
+    hosted: HostedSystem
+    layers: tuple[tuple[ComponentView, ...], ...]
+    peers: tuple[SystemView, ...]
+    closed_paths: tuple[ClosedPathView, ...]
+    explanation: FailureExplanation | None
+
+    @property
+    def components(self) -> tuple[ComponentView, ...]:
+        """Return the components in the order of a request."""
+        return tuple(component for layer in self.layers for component in layer)
+
+
+def hosted_view(network: NetworkView, ident: str) -> HostedView | None:
+    """Return what is known of a hosted system beside its own state; None when the province does not host it."""
+    inventory = network.inventory
+    hosted = inventory.cloud.systems.get(ident)
+    if hosted is None or ident not in inventory.systems:
+        return None
+    calls, own = system_calls(inventory.cloud), {}
+    for component in inventory.cloud.components_of(ident):
+        if is_probed(component):
+            node = component_id(component)
+            own[node] = ComponentView(component, network.system(node), calls.get(node, ()))
+    entries = [component_id(component) for component in entry_components(inventory.cloud, ident)]
+    states = {node: network.system(node).state for node in {*calls, *own} if node in inventory.systems}
+    return HostedView(
+        hosted,
+        tuple(tuple(own[node] for node in layer) for layer in call_layers(entries, calls, own)),
+        tuple(view for view in network.parts_of(ident) if view.system.kind == PEER),
+        tuple(_closed_paths(network, ident, own)),
+        explain_failure(ident, own, states, calls),
+    )
+
+
+def _closed_paths(network: NetworkView, ident: str, own: Mapping[str, ComponentView]) -> Iterator[ClosedPathView]:
+    for view in network.parts_of(ident):
+        if view.system.kind == CLOSED_PATH:
+            target = own.get(part_id(ident, view.system.part.removeprefix(CLOSED_PATH_PREFIX)))
+            state = "unknown" if target is None else target.view.state
+            yield ClosedPathView(view.system, closed_path_state(view.state, state))

@@ -1,0 +1,116 @@
+"""The page and the API of a hosted system: the path of a request, each component's state, and why it fails."""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.cloud_examples import ONESTOP
+from tests.hosted_network import hosting, observe
+from tests.program.network import Network, network
+from tests.program.test_pages import Outline, page
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+DB, APP, WEB = (f"{ONESTOP}--{part}" for part in ("db", "app", "web"))
+
+
+@pytest.fixture(scope="module")
+def net(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Network]:
+    built = network(tmp_path_factory.mktemp("hosted"), hosting())
+    yield built
+    built.store.close()
+
+
+def seen_path(html: str) -> str:
+    part = html.split('id="live-path"')[1].split("</section>", maxsplit=1)[0]
+    return " ".join(unescape(re.sub(r"<[^>]+>", " ", part)).split())
+
+
+def facts(net: Network, ident: str = ONESTOP) -> dict[str, object]:
+    answer: dict[str, object] = net.client.get(f"/api/v1/systems/{ident}").json()["data"]["hosted"]
+    return answer
+
+
+def look(net: Network, **states: str) -> tuple[str, object]:
+    observe(net, **states)  # type: ignore[arg-type]
+    return seen_path(page(net, f"/systems/{ONESTOP}?lang=en")), facts(net)["cause"]
+
+
+def test_a_dead_database_is_the_cause_that_the_page_and_the_api_name(net: Network) -> None:
+    path, cause = look(net, db="down", app="down", web="down", onestop="down")
+    assert cause == {"kind": "component", "system": DB, "victims": [ONESTOP, APP, WEB]}
+    assert "The cause: “Electronic one-stop system: database db” does not answer." in path
+    assert "It takes down: Electronic one-stop system: application app, Electronic one-stop" in path
+    vi = seen_path(page(net, f"/systems/{ONESTOP}?lang=vi"))
+    assert "Nguyên nhân: “Hệ thống một cửa điện tử: cơ sở dữ liệu db” không trả lời." in vi
+    states = {row["id"]: row["state"] for row in facts(net)["components"]}  # type: ignore[attr-defined]
+    assert states == {"web": "down", "app": "down", "db": "down"}
+
+
+def test_a_request_passes_web_application_and_database_in_this_order(net: Network) -> None:
+    path, cause = look(net)
+    assert cause is None
+    assert re.findall(r"Step \d . Up (\w+)", path) == ["web", "app", "db"]
+    assert facts(net)["path"] == [["web"], ["app"], ["db"]]
+    assert facts(net)["peers"] == [
+        {"id": f"{ONESTOP}--to-ngsp", "name_vi": "Hệ thống một cửa điện tử: bên ngoài ngsp",
+         "name_en": "Electronic one-stop system: peer ngsp", "state": "unknown"}
+    ]  # fmt: skip
+
+
+def test_down_outside_and_up_inside_is_the_network(net: Network) -> None:
+    path, cause = look(net, onestop="down")
+    assert cause == {"kind": "network", "system": ONESTOP, "victims": []}
+    assert "the fault is in the network between, not in the system" in path
+
+
+def test_silence_inside_is_unknown_and_no_cause(net: Network) -> None:
+    path, cause = look(net, onestop="down", web="unknown", app="unknown", db="unknown")
+    assert cause == {"kind": "unseen", "system": ONESTOP, "victims": []}
+    assert "It is not known whether it answers inside the cloud." in path
+
+
+def test_a_failed_component_is_named_while_the_system_answers(net: Network) -> None:
+    path, cause = look(net, db="down")
+    assert cause == {"kind": "component", "system": DB, "victims": []}
+    assert "“Electronic one-stop system: database db” does not answer." in path
+
+
+@pytest.mark.parametrize(
+    ("seen", "target", "state", "word"),
+    [("up", "up", "closed", "Closed"), ("down", "up", "open", "Open"), ("up", "down", "unknown", "Unknown")],
+)
+def test_a_path_from_the_dmz_to_the_database_is_closed_open_or_unknown(
+    net: Network, seen: str, target: str, state: str, word: str
+) -> None:
+    path, _ = look(net, path=seen, db=target)
+    assert [row["state"] for row in facts(net)["closed_paths"]] == [state]  # type: ignore[attr-defined]
+    assert re.search(rf"Connections that must fail: . {word} Electronic one-stop system: DMZ must not reach db", path)
+
+
+def test_parts_are_in_no_list_and_have_a_page_of_their_own(net: Network) -> None:
+    assert [row["id"] for row in net.client.get("/api/v1/systems").json()["data"]] == [ONESTOP, "vn83-portal"]
+    assert DB not in page(net, "/systems?lang=en")
+    own = page(net, f"/systems/{DB}?lang=en")
+    assert f'href="/systems/{ONESTOP}"' in own
+    assert "Inside the cloud" in own
+    assert facts(net, DB) is None
+    assert facts(net, "vn83-portal") is None
+
+
+@pytest.mark.parametrize("lang", ["vi", "en"])
+@pytest.mark.parametrize("ident", [ONESTOP, DB])
+def test_the_page_is_sound_html(net: Network, ident: str, lang: str) -> None:
+    outline = Outline(page(net, f"/systems/{ident}?lang={lang}"))
+    assert (outline.inline, len(outline.ids)) == ([], len(set(outline.ids)))
+
+
+def test_the_vantage_point_inside_is_found_in_no_list_of_devices(net: Network) -> None:
+    assert net.client.get("/devices/vn83-cloud-manage1").status_code == 404
+    assert "vn83-cloud-manage1" not in page(net, "/devices?lang=en") + page(net, "/search?q=cloud&lang=en")
+    assert net.client.get("/data-quality").status_code == 200
