@@ -73,10 +73,16 @@ def get_device(device: str, queries: QueriesDep) -> Envelope[DeviceResponse]:
 
 
 @router.get("/systems", operation_id="systems", tags=["systems"])
-def list_systems(queries: QueriesDep, page: PageParam) -> Envelope[list[SystemSummary]]:
+def list_systems(
+    queries: QueriesDep,
+    page: PageParam,
+    agency: Annotated[str | None, Query(description="only systems that the province hosts for this agency")] = None,
+) -> Envelope[list[SystemSummary]]:
     """List systems by id, with the figures of their last 24 hours, 7 days and 28 days."""
-    part, following = page.slice_rows(queries.network().systems(), lambda v: (v.system.id,))
     inventory = queries.inventory()
+    owners = {ident: hosted.owner for ident, hosted in inventory.cloud.systems.items()}
+    views = [v for v in queries.network().systems() if agency in (None, owners.get(v.system.id))]
+    part, following = page.slice_rows(views, lambda v: (v.system.id,))
     data = [SystemSummary.from_detail(queries.systems.detail(view.system.id), inventory) for view in part]
     return Envelope(data=data, meta=ResponseMeta.current(queries), next=following)
 

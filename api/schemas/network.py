@@ -306,6 +306,7 @@ class SystemSummary(ApiModel):
     kind: str
     critical: bool
     owner_agency: str = Field(description="who answers for it; empty when that is not declared")
+    level: int = Field(description="its level of protection, 1 to 5; 0 when the province does not host it", ge=0, le=5)
     services: list[str] = Field(description="services that cannot be given without it; empty when not declared")
     dependent_centres: int = Field(description="centres with such a service", ge=0)
     quorum: int

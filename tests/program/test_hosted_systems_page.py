@@ -103,6 +103,19 @@ def test_parts_are_in_no_list_and_have_a_page_of_their_own(net: Network) -> None
     assert facts(net, "vn83-portal") is None
 
 
+def test_systems_are_listed_by_the_agency_that_owns_them_with_their_level(net: Network) -> None:
+    def listed(query: str) -> list[tuple[str, int]]:
+        rows = net.client.get(f"/api/v1/systems{query}").json()["data"]
+        return [(row["id"], row["level"]) for row in rows]
+
+    assert listed("?agency=vn83-ubnd") == [(ONESTOP, 3)]
+    assert listed("?agency=vn83-dit") == []
+    assert listed("") == [(ONESTOP, 3), ("vn83-portal", 0)]
+    html = page(net, "/systems?agency=vn83-ubnd&lang=en")
+    assert ("system-vn83-onestop" in html, "system-vn83-portal" in html) == (True, False)
+    assert '<option value="vn83-ubnd" selected>Provincial People\'s Committee' in unescape(html)
+
+
 @pytest.mark.parametrize("lang", ["vi", "en"])
 @pytest.mark.parametrize("ident", [ONESTOP, DB])
 def test_the_page_is_sound_html(net: Network, ident: str, lang: str) -> None:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from api.pages.charts.interactive import InteractiveChart
     from api.pages.frame.language import PageLocale
+    from telemetry.core.cloud.values import CloudDeclaration
     from telemetry.core.figures.accounting import CoveredRatio
     from telemetry.queries.availability import AvailabilityResult
     from telemetry.queries.network import MaintenanceWindow
@@ -46,8 +47,14 @@ def build_list_context(queries: Queries, locale: PageLocale, parameters: Mapping
     """Gather what the list shows: all systems, or those of one owner agency or in one condition, the worst first."""
     details = sorted(queries.systems.details(), key=lambda d: attention_key(d.view.assessment, 0, d.view.system.id))
     owner, condition = parameters.get("owner", ""), parameters.get("condition", "")
+    agency, cloud = parameters.get("agency", ""), queries.inventory().cloud
+    owned = {ident for ident, hosted in cloud.systems.items() if hosted.owner == agency}
     shown = [
-        d for d in details if owner in ("", d.view.system.owner_agency) and condition in ("", str(d.view.condition))
+        d
+        for d in details
+        if owner in ("", d.view.system.owner_agency)
+        and condition in ("", str(d.view.condition))
+        and (not agency or d.view.system.id in owned)
     ]
     conditions = [str(d.view.condition) for d in details]
     return {
@@ -56,8 +63,15 @@ def build_list_context(queries: Queries, locale: PageLocale, parameters: Mapping
         "owners": sorted({d.view.system.owner_agency for d in details} - {""}),
         "conditions": [c for c in CONDITIONS_WORST_FIRST if c in conditions],
         "owner": owner,
+        "agencies": [(ident, locale.name(cloud.agencies.get(ident), ident)) for ident in owning_agencies(cloud)],
+        "agency": agency,
         "condition": condition,
     }
+
+
+def owning_agencies(cloud: CloudDeclaration) -> list[str]:
+    """Return the ids of the agencies that own hosted systems."""
+    return sorted({hosted.owner for hosted in cloud.systems.values()})
 
 
 def _worst(conditions: Sequence[str]) -> str:
@@ -80,6 +94,7 @@ def _systems_table(queries: Queries, locale: PageLocale, details: Sequence[Syste
     t = locale.t
     columns = (
         TableColumn("system", t("sys_system")),
+        TableColumn("level", t("sys_level"), "count"),
         TableColumn("condition", t("condition"), "state"),
         TableColumn("availability_24h", t("sys_24h"), "ratio"),
         TableColumn("availability_7d", t("sys_days", n=7), "ratio"),
@@ -101,6 +116,7 @@ def _system_row(queries: Queries, locale: PageLocale, detail: SystemDetail) -> P
     return PageTableRow(
         (
             TableCell(locale.name(system), href=f"{PATH}/{system.id}", note=system.owner_agency),
+            TableCell(system.level or None),
             TableCell(str(detail.view.condition), note=reasons),
             *(ratio_cell(locale, result) for result in (figures.last_day, figures.last_7_days, figures.last_28_days)),
             TableCell(figures.latency.percentile_ms(0.5)),
