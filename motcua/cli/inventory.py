@@ -63,7 +63,7 @@ def _summary_line(declared: Inventory) -> str:
     hosted = f" ({len(declared.cloud.systems)} hosted)" if declared.cloud.systems else ""
     return (
         f"{declared.name_en}: {len(declared.centres)} centres, {agents} devices, "
-        f"{len(declared.systems)} systems{hosted}, no fault; version {declared.version}"
+        f"{len(declared.whole_systems)} systems{hosted}, no fault; version {declared.version}"
     )
 
 

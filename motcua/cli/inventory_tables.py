@@ -52,7 +52,8 @@ def listings(inventory: Inventory) -> tuple[Listing, ...]:
     """Return every kind of declaration with an id, in the order of the inventory's files."""
     devices = {device.id: device for device in inventory.devices.values() if device.kind != "replay"}
     centres = {centre.id: centre for centre in inventory.centres.values() if not centre.imported}
-    units, services, systems = inventory.units, inventory.services, inventory.systems
+    units, services = inventory.units, inventory.services
+    systems = {ident: system for ident, system in inventory.systems.items() if not system.part_of}
     objectives = {objective.id: objective for objective in inventory.objectives}
     levels = Counter[str](centre.level for centre in centres.values())
     return (

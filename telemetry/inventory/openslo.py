@@ -34,7 +34,8 @@ def export_documents(inventory: Inventory) -> list[OpenSloNode]:
     policies: dict[str, OpenSloNode] = {}
     services: dict[str, OpenSloNode] = {}
     slos: list[OpenSloNode] = []
-    for objective in inventory.objectives:
+    written = (o for o in inventory.objectives if not o.level and not o.part_kind)  # the others follow from the cloud
+    for objective in written:
         alert_documents = dict(_alert_documents(objective, usual_period_ms(objective, inventory)))
         policies |= alert_documents
         names = [name for name, document in alert_documents.items() if document["kind"] == "AlertPolicy"]

@@ -44,7 +44,7 @@ def test_what_is_provisioned_is_the_dashboards_and_the_rules_without_their_tests
     assert set(FILES) == {
         *(
             f"grafana/{name}.json"
-            for name in ("broker", "fleet", "indicators", "influxdb", "ingest", "objectives", "stored")
+            for name in ("broker", "fleet", "hosted", "indicators", "influxdb", "ingest", "objectives", "stored")
         ),
         "rules/motcua.yaml",
         "rules/objectives.yaml",

@@ -34,7 +34,7 @@ def merged() -> Inventory:
 
 def test_the_sample_hosts_eleven_systems_and_monitors_the_national_ones_only(former: Inventory) -> None:
     assert set(former.cloud.systems) == HOSTED
-    assert {ident for ident in former.systems if ident not in HOSTED} == {
+    assert {ident for ident in former.whole_systems if ident not in HOSTED} == {
         "vn-portal", "vn-ngsp", "vn-paygov", "vn-signature", "vn-identity", "vn83-links",
     }  # fmt: skip
     assert {peer.id for peer in former.cloud.peers.values() if peer.kind == "partner"} == {

@@ -182,8 +182,10 @@ def test_sample_has_every_centre_of_ben_tre_2021(sample: Inventory) -> None:
     assert set(sample.centres) == {f"vn83-{code}" for code in sample.units}
 
 
-def test_sample_has_180_devices_with_agents(sample: Inventory) -> None:
-    kinds = Counter(device.kind for device in sample.devices.values())
+def test_sample_has_180_devices_in_centres_and_three_inside_the_cloud(sample: Inventory) -> None:
+    inside = [ident for ident, device in sample.devices.items() if device.centre not in sample.centres]
+    assert inside == ["vn83-cloud-dmz1", "vn83-cloud-manage1", "vn83-cloud-server1"]
+    kinds = Counter(device.kind for device in sample.devices.values() if device.id not in inside)
     assert kinds == {"gateway": 167, "kiosk": 13, "replay": 167}
     assert all(d.every_ms == 60_000 for d in sample.devices.values())
     assert sample.is_declared("vn83-28756", "vn83-28756-gateway1")
@@ -215,8 +217,8 @@ def test_sample_kit_depends_on_the_level(sample: Inventory, centre: str, kit: tu
 
 
 def test_sample_systems_are_seen_from_ten_gateways(sample: Inventory) -> None:
-    assert len(sample.systems) == 17
-    for system in sample.systems.values():
+    assert len(sample.whole_systems) == 17
+    for system in sample.whole_systems.values():
         assert (system.every_ms, system.quorum, len(system.vantage)) == (300_000, 2, 10)
         assert ".example" in system.target
 
