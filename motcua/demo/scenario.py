@@ -182,7 +182,8 @@ def _start_local_cloud(
     control.open_as_server(url, cloud.servers)
     threads.on_exit(control.close)
     threads.start("local-cloud", partial(cloud.run, control, threads.stop))
-    return tuple(local_probes(inventory, cloud.servers, clock, options.speed))
+    probes = local_probes(inventory, cloud.servers, clock, options.speed)
+    return tuple(probe for probe in probes if probe.source.probe.system != HOST_SYSTEM)  # its own API is probed
 
 
 def _build_agents(

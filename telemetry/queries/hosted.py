@@ -9,6 +9,7 @@ from telemetry.core.hosted.dependencies import call_layers, closed_path_state, e
 from telemetry.core.hosted.derived_systems import (
     CLOSED_PATH,
     CLOSED_PATH_PREFIX,
+    COMPONENT,
     PEER,
     component_id,
     entry_components,
@@ -72,7 +73,8 @@ def hosted_view(network: NetworkView, ident: str) -> HostedView | None:
             node = component_id(component)
             own[node] = ComponentView(component, network.system(node), calls.get(node, ()))
     entries = [component_id(component) for component in entry_components(inventory.cloud, ident)]
-    states = {node: network.system(node).state for node in {*calls, *own} if node in inventory.systems}
+    watched = (s.id for s in inventory.systems.values() if s.kind == COMPONENT or s.id in inventory.cloud.systems)
+    states = {node: network.system(node).state for node in watched}
     return HostedView(
         hosted,
         tuple(tuple(own[node] for node in layer) for layer in call_layers(entries, calls, own)),

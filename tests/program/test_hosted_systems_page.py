@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html import unescape
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.cloud_examples import ONESTOP
+from telemetry.core.cloud.values import Flow
+from telemetry.core.fold.live_row_types import SystemNow
+from tests.cloud_examples import (
+    ONESTOP,
+    base_components,
+    base_declaration,
+    component_end,
+    hosted_system,
+    with_system,
+)
 from tests.hosted_network import hosting, observe
-from tests.program.network import Network, network
+from tests.program.network import NOW, Network, network
 from tests.program.test_pages import Outline, page
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 DB, APP, WEB = (f"{ONESTOP}--{part}" for part in ("db", "app", "web"))
 
@@ -50,6 +61,22 @@ def test_a_dead_database_is_the_cause_that_the_page_and_the_api_name(net: Networ
     assert "Nguyên nhân: “Hệ thống một cửa điện tử: cơ sở dữ liệu db” không trả lời." in vi
     states = {row["id"]: row["state"] for row in facts(net)["components"]}  # type: ignore[attr-defined]
     assert states == {"web": "down", "app": "down", "db": "down"}
+
+
+def test_a_dead_database_of_another_system_is_the_cause_too(tmp_path: Path) -> None:
+    base, front = base_declaration(), "vn83-portal"
+    web = replace(base_components(front)[0], zone="server")
+    call = Flow(component_end(front, "web"), component_end(ONESTOP, "app"), 8081, "dossiers")
+    cloud = replace(
+        with_system(base, hosted_system(front)), components=(*base.components, web), flows=(*base.flows, call)
+    )
+    other = network(tmp_path, hosting(cloud=cloud))
+    observe(other, db="down", app="down", web="down", onestop="down")
+    other.live(f"{front}--web", SystemNow(system=f"{front}--web", at=NOW, state="down", vantage=()))
+    other.live(front, SystemNow(system=front, at=NOW, state="down", vantage=()))
+    cause = facts(other, front)["cause"]
+    other.store.close()
+    assert cause == {"kind": "component", "system": DB, "victims": [ONESTOP, APP, WEB, front, f"{front}--web"]}
 
 
 def test_a_request_passes_web_application_and_database_in_this_order(net: Network) -> None:
