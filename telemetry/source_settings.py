@@ -238,9 +238,12 @@ _KINDS = (
         "probe", "one digital system, probed from here",
         (
             SourceSetting("system", "text", "id of the system", '"vn83-portal"', check=_check_system),
-            SourceSetting("probe", "text", "`http`, `tcp`, `tls` or `dns`", '"http"', check=_check_probe),
             SourceSetting(
-                "target", "text", "a URL for `http`, HOST:PORT for `tcp` and `tls`, a name for `dns`",
+                "probe", "text", "`http`, `tcp`, `tls`, `dns` or `closed` (a connection that must fail)", '"http"',
+                check=_check_probe,
+            ),
+            SourceSetting(
+                "target", "text", "a URL for `http`, HOST:PORT for `tcp`, `tls` and `closed`, a name for `dns`",
                 '"https://portal.example/"', check=_check_target,
             ),
             _report_setting("interval of the probes, ms", "the agent's `every_ms`, at most `600000`"),
