@@ -123,7 +123,7 @@ def lawful_flows(declaration: CloudDeclaration) -> list[Flow]:
         Flow(component_end(one.system, one.id), component_end(other.system, other.id), other.port, "data")
         for one in declaration.components
         for other in declaration.components
-        if one is not other and other.port and _is_allowed(declaration, one, other)
+        if one is not other and one.kind != "objects" and other.port and _is_allowed(declaration, one, other)
     ]
     for one in declaration.components:
         end, exposure = component_end(one.system, one.id), declaration.systems[one.system].exposure

@@ -39,6 +39,14 @@ class NetworkPolicies:
 
     policies: tuple[Json, ...]
     namespaces: Mapping[str, Mapping[str, str]]
+    _by_namespace: Mapping[str, tuple[Json, ...]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Group the policies: only those of a pod's own namespace can select it."""
+        grouped: dict[str, list[Json]] = {}
+        for policy in self.policies:
+            grouped.setdefault(policy["metadata"]["namespace"], []).append(policy)
+        object.__setattr__(self, "_by_namespace", {name: tuple(own) for name, own in grouped.items()})
 
     def allow(self, source: NetworkParty, target: NetworkParty, port: int, protocol: str = "TCP") -> bool:
         """Return whether a connection is allowed: out of its source, and into its target."""
@@ -50,7 +58,8 @@ class NetworkPolicies:
         """Return whether the policies of one way that select a pod allow its peer; without any, all is allowed."""
         if not pod.namespace:
             return True
-        selecting = [policy for policy in self.policies if _selects(policy, pod, way)]
+        own = self._by_namespace.get(pod.namespace, ())
+        selecting = [policy for policy in own if _selects(policy, pod, way)]
         return not selecting or any(
             self._rule_allows(policy, rule, way, peer) and _ports_allow(rule.get("ports"), port, protocol)
             for policy in selecting
@@ -109,11 +118,7 @@ def _selects(policy: Json, pod: NetworkParty, way: str) -> bool:
     spec = policy["spec"]
     _refuse_unknown(spec, {"podSelector", "policyTypes", "ingress", "egress"})
     types: Sequence[str] = spec.get("policyTypes") or ("Ingress", *(("Egress",) if "egress" in spec else ()))
-    return (
-        policy["metadata"]["namespace"] == pod.namespace
-        and way.capitalize() in types
-        and selector_matches(spec["podSelector"], pod.labels)
-    )
+    return way.capitalize() in types and selector_matches(spec["podSelector"], pod.labels)
 
 
 def _ports_allow(ports: Iterable[Json] | None, port: int, protocol: str) -> bool:
