@@ -22,6 +22,7 @@ from bench import (
     demo,
     embedded,
     forecast,
+    hosted_systems,
     kpis,
     latency,
     live_updates,
@@ -110,6 +111,7 @@ PARTS: dict[str, Callable[[BenchSize], dict[str, Any]]] = {
     "forecast": lambda _: forecast.measure(),
     "anomalies": lambda _: anomalies.measure(),
     "plan": lambda size: plan.measure(size.scaled(plan.DEVICES)),
+    "cloud": lambda size: hosted_systems.measure(size.scaled(hosted_systems.SYSTEMS)),
     "waits": lambda _: waits.measure(),
     "stack": lambda size: stack.measure(size.scaled(stack.DEVICES)),
 }

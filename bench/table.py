@@ -208,6 +208,12 @@ def anomaly_rows(result: dict[str, Any]) -> Iterator[TableRow]:
         )
 
 
+def cloud_rows(result: dict[str, Any]) -> Iterator[TableRow]:
+    """Yield how long plan and objects of all hosted systems take in all stages."""
+    what = f"Plan and objects of {result['systems']} hosted systems in {result['stages']} stages"
+    yield what, "≤ 2 s", f"{result['total_s']:.2f} s, {result['objects']:,} objects"
+
+
 def plan_rows(result: dict[str, Any]) -> Iterator[TableRow]:
     """Yield how long the plan of a stack takes."""
     what = f"Plan of a stack with {result['devices']:,} devices"
@@ -313,6 +319,7 @@ ROW_BUILDERS: dict[str, Callable[[dict[str, Any]], Iterator[TableRow]]] = {
     "recompute": recompute_rows, "readd": readd_rows, "burden": burden_rows, "readers": readers_rows, "live": live_rows,
     "slo": slo_rows, "kpis": kpis_rows, "api": api_rows, "embedded": embedded_rows,
     "demo": demo_rows, "forecast": forecast_rows, "anomalies": anomaly_rows, "plan": plan_rows,
+    "cloud": cloud_rows,
     "stack": stack_rows, "waits": waits_rows, "datasets": dataset_rows,
     "queue_history": queue_history_rows, "pages": page_rows, "monthly_report": monthly_report_rows,
 }  # fmt: skip

@@ -18,6 +18,7 @@ from infra.input_check import find_input_faults
 from infra.inventory_changes import change_outputs
 from infra.plan import build_plan
 from infra.plan.cloud import build_cloud_plan
+from infra.plan.cloud.data_loss import recorded_outputs
 from infra.policy.cloud.check import check_cloud_plan, finding_faults
 from infra.policy.rules import check_plan
 from infra.targets.kubernetes.manifests import find_option_faults
@@ -48,7 +49,7 @@ def deploy_stack() -> None:
     try:
         options, inventory = load_declarations(config, root)
         if options.cloud.part != "motcua":
-            export_outputs(deploy_cloud_part(options, inventory, today, config.file))
+            export_outputs(deploy_cloud_part(options, inventory, today, earlier, config.file))
             return
         plan = build_plan(inventory, options, today, provisioned_files(inventory))
         check_plan_and_inputs(plan, options, today, config, root)
@@ -66,19 +67,24 @@ def export_outputs(outputs: Mapping[str, pulumi.Input[object]]) -> None:
 
 
 def deploy_cloud_part(
-    options: StackOptions, inventory: Inventory, today: date, file: str
+    options: StackOptions, inventory: Inventory, today: date, earlier: Mapping[str, object], file: str
 ) -> Mapping[str, pulumi.Input[object]]:
-    """Deploy the ground or the hosted systems; returns the outputs. Raises ConfigError with every fault."""
+    """Deploy the ground or the hosted systems; returns the outputs, `earlier` being those of the last run.
+
+    Raises ConfigError with every fault, and with every loss of data that nobody accepted.
+    """
     day = options.today or today
     plan = build_cloud_plan(inventory.cloud, province=inventory.province, stage=options.stage, today=day)
     check_hosted_systems(plan, file)
+    is_hosted = options.cloud.part == "hosted"
+    recorded = recorded_outputs(plan, earlier, options.cloud.allow_data_loss) if is_hosted else {}
     if options.target == "openstack":
         from infra.targets.openstack.cloud.deploy import deploy_part  # noqa: PLC0415
 
-        return deploy_part(plan, options)
+        return {**deploy_part(plan, options), **recorded}
     from infra.targets.kubernetes.cloud.deploy import deploy_cloud  # noqa: PLC0415
 
-    return deploy_cloud(plan, options)
+    return {**deploy_cloud(plan, options), **recorded}
 
 
 def check_hosted_systems(plan: CloudPlan, file: str) -> None:

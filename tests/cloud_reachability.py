@@ -14,7 +14,7 @@ from infra.config.options import CloudOptions
 from infra.plan.cloud.names import CLUSTER_API
 from infra.plan.cloud.network_policies import NetworkParty, NetworkPolicies
 from infra.targets.kubernetes.cloud.manifests import system_manifests
-from infra.targets.kubernetes.cloud.objects import HostedSpec, pod_selector
+from infra.targets.kubernetes.cloud.objects import HostedSpec, pod_selector, policy_selector
 from telemetry.core.cloud.values import Ground
 from tests.hosted_objects import cluster_options
 
@@ -64,8 +64,8 @@ def parties(plan: CloudPlan, objects: Iterable[Json]) -> Mapping[str, NetworkPar
         declared = component.declared
         if declared.kind == "objects":
             continue
-        selected = pod_selector(declared)
-        own = labels.get((component.namespace, *selected.values()), selected)
+        (name,) = pod_selector(declared).values()
+        own = labels.get((component.namespace, name), policy_selector(declared))
         address = str(ipaddress.ip_address("10.244.0.0") + at)
         named[declared.path] = NetworkParty(component.namespace, own, address)
         named["stranger"] = NetworkParty("elsewhere", own, "10.245.0.1")

@@ -228,6 +228,7 @@ class CloudOptions(_OptionsSection):
     storage_parameters: dict[str, str] = Field(default_factory=lambda: {"type": "encrypted"})
     copy_operator_namespace: DnsLabel = "velero"
     api_server_networks: tuple[IpNetwork, ...] = ()
+    allow_data_loss: SingleLineText = ""
 
 
 class OpenstackOptions(_OptionsSection):

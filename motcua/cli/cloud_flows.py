@@ -88,14 +88,17 @@ def _cell(count: int, is_open: bool) -> str:
 
 
 def connection_table(plan: CloudPlan, connections: tuple[AllowedConnection, ...]) -> Table:
-    """Return the connections with their zones; one that the matrix forbids has its clause."""
-    table = Table(
-        "From", "To", "Port", "Zones", "Why", "Forbidden by", box=box.SIMPLE, collapse_padding=True, pad_edge=False
-    )
-    for one in connections:
+    """Return the connections by source; one that the matrix forbids has its problem and clause."""
+    table = Table(box=box.SIMPLE, collapse_padding=True, pad_edge=False)
+    table.add_column("From", no_wrap=True)
+    table.add_column("To", no_wrap=True)
+    table.add_column("Port", justify="right", no_wrap=True)
+    table.add_column("Why", overflow="fold")
+    for one in sorted(connections, key=lambda one: (str(one.source), str(one.target), one.port)):
         row = connection_row(plan, one)
         breach, port = row["breach"], f"{one.port}" if one.protocol == "TCP" else f"{one.port} {one.protocol}"
         why = one.why if one.tls or one.protocol == "UDP" else f"{one.why} (no TLS)"
-        zones = f"{row['from_zone']} → {row['to_zone']}"
-        table.add_row(row["from"], row["to"], port, zones, why, f"[red]{breach['clause']}[/red]" if breach else "")
+        if breach:
+            why = f"[red]forbidden by {breach['clause']}: {breach['problem']}[/red]"
+        table.add_row(row["from"], row["to"], port, why)
     return table

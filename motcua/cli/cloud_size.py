@@ -40,36 +40,38 @@ def size(folder: FolderArgument = None, stage: StageOption = "prod", json: JsonO
     if logs is not None:
         total = sum(row.log_gb for row in rows if row.group == "all")
         console.print(f"Logs of {logs.keep_days} days: {total:,.1f} GB of {logs.disk_gb:,} GB declared")
-    console.print(loss_table(losses))
+    console.print(loss_table(rows, losses))
 
 
 def size_table(title: str, rows: Sequence[SizeRow], currency: str) -> Table:
     """Return a table of sizes; without prices it has no price column."""
     table = Table(title=title, title_justify="left", box=box.SIMPLE, collapse_padding=True, pad_edge=False)
-    table.add_column("Id")
-    names = ("Instances", "Cores", "Memory GB", "Disk GB", "Copies GB", "Log GB", "Cores left", "Memory left GB")
+    table.add_column("Id", no_wrap=True)
+    names = ("Runs", "Cores", "Memory GB", "Disk GB", "Copies GB", "Log GB")
     for name in (*names, *([f"{currency} a month"] if currency else [])):
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", min_width=11 if name.endswith("a month") else None)
     for row in rows:
+        price = [f"{row.price:,}"] if row.price is not None else []
         table.add_row(
-            row.id, f"{row.instances:,}", f"{row.cpu_millicores / 1000:,.1f}", f"{row.memory_mb / 1024:,.1f}",
-            f"{row.disk_gb:,}", f"{row.copies_gb:,}", f"{row.log_gb:,.1f}",
-            f"{row.left_cpu_millicores / 1000:,.1f}", f"{row.left_memory_mb / 1024:,.1f}",
-            *([f"{row.price:,}"] if row.price is not None else []),
+            row.id, f"{row.instances:,}", f"{row.cpu_millicores / 1000:,.1f}", f"{row.memory_mb / 1024:,.0f}",
+            f"{row.disk_gb:,}", f"{row.copies_gb:,}", f"{row.log_gb:,.0f}", *price,
         )  # fmt: skip
     return table
 
 
-def loss_table(losses: Sequence[HostLoss]) -> Table:
-    """Return what must start elsewhere when one host is lost, and what runs nowhere until then."""
-    table = Table(
-        title="If one host is lost", title_justify="left", box=box.SIMPLE, collapse_padding=True, pad_edge=False
-    )
-    table.add_column("System")
-    table.add_column("Cores", justify="right")
-    table.add_column("Memory GB", justify="right")
+def loss_table(rows: Sequence[SizeRow], losses: Sequence[HostLoss]) -> Table:
+    """Return what must start elsewhere when a host is lost, what the quota leaves, and what stops until then."""
+    left = {row.id: row for row in rows if row.group == "system"}
+    title = "If one host is lost (lost, left in the quota)"
+    table = Table(title=title, title_justify="left", box=box.SIMPLE, collapse_padding=True, pad_edge=False)
+    table.add_column("System", no_wrap=True)
+    for name in ("Cores", "left", "Memory GB", "left"):
+        table.add_column(name, justify="right")
     table.add_column("Stops until it starts elsewhere")
     for loss in losses:
-        stopped = ", ".join(loss.stopped) or "nothing"
-        table.add_row(loss.system, f"{loss.cpu_millicores / 1000:,.1f}", f"{loss.memory_mb / 1024:,.1f}", stopped)
+        row, stopped = left[loss.system], ", ".join(loss.stopped) or "nothing"
+        table.add_row(
+            loss.system, f"{loss.cpu_millicores / 1000:,.1f}", f"{row.left_cpu_millicores / 1000:,.1f}",
+            f"{loss.memory_mb / 1024:,.0f}", f"{row.left_memory_mb / 1024:,.0f}", stopped,
+        )  # fmt: skip
     return table

@@ -56,8 +56,9 @@ def exposed_components(spec: HostedSpec, system: SystemPlan) -> tuple[ExposedCom
 def _edge_ports(spec: HostedSpec, component: ComponentPlan) -> tuple[int, ...]:
     """Return the ports at which the edge accepts the parties outside that reach a component."""
     declaration, declared = spec.plan.declaration, component.declared
-    sources = (flow.source for flow in declaration.flows if declaration.component(flow.target) == declared)
-    ends = (flow_endpoint(declaration, source, {}) for source in sources if source.kind == "outside")
+    from_outside = (flow for flow in declaration.flows if flow.source.kind == "outside")
+    sources = (flow.source for flow in from_outside if str(flow.target) == declared.path)
+    ends = (flow_endpoint(declaration, source, {}) for source in sources)
     return tuple(sorted({edge_port(declared, end) for end in ends if end is not None}))
 
 

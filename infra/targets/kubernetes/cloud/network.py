@@ -56,7 +56,10 @@ def network_manifests(spec: HostedSpec, zone: ZonePlan) -> tuple[Manifest, ...]:
 
 def _own_connections(spec: HostedSpec, component: ComponentPlan) -> Iterator[AllowedConnection]:
     """Yield the connections of a component; asking for names is the zone's policy, not the component's."""
+    ident = component.declared.id
     for connection in (*spec.plan.connections, *spec.plan.platform_connections):
+        if ident not in {connection.source.name, connection.target.name}:
+            continue
         is_name = connection.target.kind == "platform" and connection.target.name == "dns"
         if not is_name and (
             is_end(component, connection, of_source=True) or is_end(component, connection, of_source=False)
@@ -98,8 +101,8 @@ def _named_end(spec: HostedSpec, end: Endpoint, *, across: bool) -> Endpoint:
 
 
 def _component_at(spec: HostedSpec, end: Endpoint) -> Component:
-    components = (one.declared for system in spec.plan.systems for one in system.components)
-    return next(one for one in components if (one.system, one.id) == (end.system, end.name))
+    components = (one for one in spec.plan.declaration.components if one.id == end.name)
+    return next(one for one in components if one.system == end.system)
 
 
 def _ports_of(connection: AllowedConnection) -> tuple[int, ...]:

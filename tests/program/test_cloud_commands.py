@@ -1,0 +1,95 @@
+"""`motcua cloud lock|flows|size|diff` on the sample inventory, as a user calls them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from motcua.cli.cloud import app
+from telemetry.errors import ConfigError
+
+ROOT = Path(__file__).resolve().parents[2]
+SAMPLE = ROOT / "inventory" / "bentre-2021"
+
+
+def run(*words: str) -> tuple[int, str]:
+    done = CliRunner().invoke(app, list(words))
+    if isinstance(done.exception, ConfigError):
+        raise done.exception
+    return done.exit_code, done.stdout
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return Path(shutil.copytree(SAMPLE, tmp_path / "inventory"))
+
+
+def without_lines(file: Path, word: str) -> None:
+    lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
+    file.write_text("".join(line for line in lines if word not in line), encoding="utf-8")
+
+
+def test_the_lock_of_the_sample_is_complete() -> None:
+    code, printed = run("lock", "--check", str(SAMPLE))
+    assert (code, printed.endswith("none is missing\n")) == (0, True)
+
+
+def test_a_missing_entry_is_reported_and_then_appended(folder: Path) -> None:
+    before = (folder / "cloud.lock").read_text(encoding="utf-8")
+    without_lines(folder / "cloud.lock", "vn83-portal,")
+    kept = (folder / "cloud.lock").read_text(encoding="utf-8")
+    code, printed = run("lock", "--check", str(folder))
+    assert code == 1
+    assert "missing: vn83-portal dmz slot" in printed
+    assert (folder / "cloud.lock").read_text(encoding="utf-8") == kept
+    assert run("lock", str(folder))[0] == 0
+    after = (folder / "cloud.lock").read_text(encoding="utf-8")
+    assert set(kept.splitlines()) < set(after.splitlines())
+    assert len(after.splitlines()) == len(before.splitlines())
+    assert run("lock", "--check", str(folder))[0] == 0
+
+
+def test_the_flows_of_the_sample_break_no_zone() -> None:
+    code, printed = run("flows", "--platform", "--json", str(SAMPLE))
+    rows = json.loads(printed)
+    assert code == 0
+    assert [row for row in rows if row["breach"]] == []
+    assert {row["origin"] for row in rows} == {"declared", "exposure", "platform"}
+    assert "vn83-onestop" in run("flows", str(SAMPLE))[1]
+
+
+def test_the_chart_of_the_sample_has_a_box_for_each_system() -> None:
+    chart = run("flows", "--mermaid", str(SAMPLE))[1]
+    assert chart.startswith("flowchart LR\n")
+    assert chart.count("subgraph system_") == 11
+    assert chart.count("subgraph") == chart.count("end\n")
+
+
+def test_the_sizes_of_the_sample_add_up() -> None:
+    rows = json.loads(run("size", "--json", str(SAMPLE))[1])["rows"]
+    total = next(row for row in rows if row["group"] == "all")
+    for group in ("system", "agency", "site"):
+        assert sum(row["cpu_millicores"] for row in rows if row["group"] == group) == total["cpu_millicores"]
+    assert "If one host is lost" in run("size", str(SAMPLE))[1]
+
+
+def test_an_edit_that_would_delete_data_exits_1(folder: Path) -> None:
+    assert run("diff", "--from", str(SAMPLE), str(folder)) == (0, "nothing changes\n")
+    for name in ("components.csv", "flows.csv"):
+        file = folder / name
+        text = file.read_text(encoding="utf-8").replace("vn83-onestop,db,", "vn83-onestop,data,")
+        file.write_text(text.replace("vn83-onestop/db", "vn83-onestop/data"), encoding="utf-8")
+    code, printed = run("diff", "--from", str(SAMPLE), str(folder))
+    assert code == 1
+    assert 'cloud.allowDataLoss is "delete vn83-onestop/db"' in printed
+    changes = json.loads(run("diff", "--json", "--from", str(SAMPLE), str(folder))[1])
+    assert [one["where"] for one in changes if one["loses_data"]] == ["vn83-onestop/db"]
+
+
+def test_an_unknown_revision_is_a_fault_with_a_remedy(folder: Path) -> None:
+    with pytest.raises(ConfigError, match="is no folder, and no Git revision"):
+        run("diff", "--from", "nowhere", str(folder))
