@@ -11,7 +11,7 @@ import json
 import time
 from dataclasses import replace
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from bench.machine import OtherWork, describe
 from bench.progress import print_message
@@ -22,6 +22,7 @@ from infra.plan.cloud.lock import extended_lock
 from infra.targets.kubernetes.cloud.manifests import hosted_manifests
 from telemetry.core.cloud.values import (
     CloudDeclaration,
+    CloudZone,
     Component,
     ComponentSize,
     Flow,
@@ -49,8 +50,7 @@ def build_declaration(count: int) -> CloudDeclaration:
         components=tuple(component for ident in idents for component in _components(ident)),
         flows=tuple(flow for ident in idents for flow in _flows(ident)),
         zone_networks=tuple(
-            ZoneNetwork(zone, "main", f"10.{at}.0.0/16")
-            for at, zone in enumerate(("edge", "dmz", "server", "database", "manage"), 80)
+            ZoneNetwork(zone, "main", f"10.{at}.0.0/16") for at, zone in enumerate(get_args(CloudZone), 80)
         ),
         sizes={"M": ComponentSize("M", 1000, 2048)},
         peers={"internet": Peer("internet", "internet", ("0.0.0.0/0",))},
