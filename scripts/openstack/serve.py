@@ -63,6 +63,8 @@ mechanism_drivers = logger
 extension_drivers = port_security
 [ml2_type_vxlan]
 vni_ranges = 1:4000
+[quotas]
+quota_router_route = 300
 """
 
 
