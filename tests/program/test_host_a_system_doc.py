@@ -1,0 +1,102 @@
+"""The command blocks about hosted systems that are marked as tested do what their pages say, on a copy of the sample."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+PAGES: Final = (
+    "tutorials/first-hosted-system",
+    "how-to/raise-a-systems-level",
+    "how-to/move-a-system-to-another-agency",
+    "how-to/restore-a-system",
+)
+"""In the order of the story: each page continues in the folder and terminal of those before."""
+SKIPPED_BLOCKS: Final = frozenset({"move, write", "move, merge"})
+"""What tests of the plan and of the rendered objects hold, and costs seconds."""
+SKIPPED: Final = frozenset({"motcua cloud flows", "motcua cloud size"})
+"""Commands that only print what tests of their own look at."""
+
+
+def script_of_pages() -> str:
+    """Return the marked blocks of all pages as one script that prints the name of each block before it."""
+    lines = []
+    for page in PAGES:
+        text = (ROOT / f"docs/{page}.md").read_text(encoding="utf-8")
+        blocks = re.findall(r"<!-- tested: ([^\n]*) -->\n```sh\n(.*?)```", text, re.DOTALL)
+        assert blocks, page
+        for name, block in blocks:
+            if name in SKIPPED_BLOCKS:
+                continue
+            commands = [line for line in block.splitlines() if line.partition(" #")[0].rstrip() not in SKIPPED]
+            lines += [f"echo '=== {name}'", *commands]
+    return "\n".join(lines)
+
+
+@pytest.fixture(scope="module")
+def walk(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
+    """Walk all pages; return the folder in which they end, and what each block printed."""
+    folder = tmp_path_factory.mktemp("motcua")
+    for name in ("inventory", "infra/stacks"):
+        shutil.copytree(ROOT / name, folder / name)
+    (folder / ".venv/bin").mkdir(parents=True)
+    (folder / ".venv/bin/activate").touch()
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MOTCUA_")} | {
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "COLUMNS": "200",
+        **{f"GIT_{who}_{what}": "test@example" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")},
+    }
+    done = subprocess.run(
+        ["bash", "-eu", "-c", script_of_pages()],
+        cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=240,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr
+    parts = re.split(r"^=== (.*)\n", done.stdout, flags=re.MULTILINE)
+    return folder / "try", dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+def changed_folders(output: str) -> set[str]:
+    return {Path(line).parent.name for line in re.findall(r"^ (cloud/\S+|\S*/\S+)\s+\|", output, re.MULTILINE)}
+
+
+def test_a_new_system_has_a_slot_no_finding_and_changes_nothing_else(walk: tuple[Path, dict[str, str]]) -> None:
+    _, printed = walk
+    assert "new: vn83-library database slot 12, vn83-library-database" in printed["library, declare"]
+    look = printed["library, look"]
+    assert "0 faults, 0 hints" in look
+    assert "7 create\n" in look
+    assert "cluster-vn83-library-database-db.yaml" in printed["library, objects"]
+    assert changed_folders(printed["library, objects"]) == {"vn83-library"}
+
+
+def test_a_raised_level_is_mended_and_named_where_data_would_move(walk: tuple[Path, dict[str, str]]) -> None:
+    _, printed = walk
+    look, mend = printed["raise, look"], printed["raise, mend"]
+    assert "runs 2 of the 3 instances" in look
+    assert "mend the faults" in look
+    assert 'cloud.allowDataLoss is "move vn83-library/db"' in look
+    assert "0 faults, 2 hints" in mend
+    assert changed_folders(mend) == {"vn83-library", "ground"}
+
+
+def test_a_system_of_an_ended_agency_is_a_fault_that_names_the_successor(walk: tuple[Path, dict[str, str]]) -> None:
+    _, printed = walk
+    assert "7 faults" in printed["move, declare"]
+    assert "successor is vn83-skhcn" in printed["move, declare"]
+
+
+def test_a_drill_reads_the_copies_and_ends_the_hint(walk: tuple[Path, dict[str, str]]) -> None:
+    folder, printed = walk
+    drill = (folder / "drill.yaml").read_text(encoding="utf-8")
+    assert "recovery:\n      source: copies" in drill
+    assert "isWALArchiver" not in drill
+    assert "no restore is proven" not in printed["drill, record"]
+    assert "0 faults, 1 hints" in printed["drill, record"]  # the decision
