@@ -20,7 +20,7 @@ PAGES: Final = (
     "how-to/restore-a-system",
 )
 """In the order of the story: each page continues in the folder and terminal of those before."""
-SKIPPED_BLOCKS: Final = frozenset({"move, write", "move, merge"})
+SKIPPED_BLOCKS: Final = frozenset({"raise, objects", "move, write", "move, merge"})
 """What tests of the plan and of the rendered objects hold, and costs seconds."""
 SKIPPED: Final = frozenset({"motcua cloud flows", "motcua cloud size"})
 """Commands that only print what tests of their own look at."""
@@ -79,12 +79,11 @@ def test_a_new_system_has_a_slot_no_finding_and_changes_nothing_else(walk: tuple
 
 def test_a_raised_level_is_mended_and_named_where_data_would_move(walk: tuple[Path, dict[str, str]]) -> None:
     _, printed = walk
-    look, mend = printed["raise, look"], printed["raise, mend"]
+    look = printed["raise, look"]
     assert "runs 2 of the 3 instances" in look
     assert "mend the faults" in look
     assert 'cloud.allowDataLoss is "move vn83-library/db"' in look
-    assert "0 faults, 2 hints" in mend
-    assert changed_folders(mend) == {"vn83-library", "ground"}
+    assert "0 faults, 2 hints" in printed["raise, mend"]
 
 
 def test_a_system_of_an_ended_agency_is_a_fault_that_names_the_successor(walk: tuple[Path, dict[str, str]]) -> None:
