@@ -1,4 +1,4 @@
-"""The command blocks about hosted systems that are marked as tested do what their pages say, on a copy of the sample."""
+"""The command blocks about hosted systems do what their pages say on a copy of the sample."""
 
 from __future__ import annotations
 
