@@ -57,7 +57,7 @@ def deploy_stack() -> None:
         outputs = deploy_target(plan, options, inventory, root, secrets)
     except (ConfigError, InventoryError) as error:
         raise pulumi.RunError("\n" + "\n".join(str(config.locate(fault)) for fault in error.faults)) from None
-    export_outputs({**outputs, **change_outputs(inventory, earlier)})
+    export_outputs({**outputs, **change_outputs(inventory, earlier or {})})
 
 
 def export_outputs(outputs: Mapping[str, pulumi.Input[object]]) -> None:
@@ -67,9 +67,9 @@ def export_outputs(outputs: Mapping[str, pulumi.Input[object]]) -> None:
 
 
 def deploy_cloud_part(
-    options: StackOptions, inventory: Inventory, today: date, earlier: Mapping[str, object], file: str
+    options: StackOptions, inventory: Inventory, today: date, earlier: Mapping[str, object] | None, file: str
 ) -> Mapping[str, pulumi.Input[object]]:
-    """Deploy the ground or the hosted systems; returns the outputs, `earlier` being those of the last run.
+    """Deploy the ground or the hosted systems; returns the outputs, `earlier` being those of the last run, if known.
 
     Raises ConfigError with every fault, and with every loss of data that nobody accepted.
     """
@@ -112,8 +112,8 @@ def end_quietly_on_interrupt() -> None:
     signal.signal(signal.SIGINT, end)
 
 
-def read_earlier_outputs() -> Mapping[str, object]:
-    """Return this stack's outputs of the last run from its state, empty before the first one.
+def read_earlier_outputs() -> Mapping[str, object] | None:
+    """Return this stack's outputs of the last run from its state, empty before the first one, None if unreadable.
 
     To be called before the first resource: the file of the state is cut short while the engine writes it.
     """
@@ -127,7 +127,7 @@ def read_earlier_outputs() -> Mapping[str, object]:
             time.sleep(pause_s)
     else:
         pulumi.warn(f"the earlier inventory cannot be read, so its changes are not listed: {problem}")
-        return {}
+        return None
     outputs = answer.value.get("outputs") if isinstance(answer.value, dict) else None
     return outputs if isinstance(outputs, dict) else {}
 

@@ -9,6 +9,8 @@ import pulumi
 import pytest
 
 from infra.plan.cloud import build_cloud_plan
+from infra.plan.cloud.data_loss import recorded_outputs
+from infra.program import deploy_cloud_part
 from infra.targets.kubernetes.cloud.deploy import deploy_cloud
 from infra.targets.kubernetes.cloud.files import object_file_name
 from infra.targets.kubernetes.cloud.target import PROVIDER_NAME
@@ -17,6 +19,7 @@ from telemetry.errors import ConfigError
 from tests.cloud_examples import ONESTOP, TODAY, base_declaration, changed_components, hosted_system
 from tests.hosted_objects import cluster_options, hosted_objects
 from tests.program.pulumi_monitor import Recorded, Registered, run
+from tests.unit.inventories import inventory
 
 if TYPE_CHECKING:
     from telemetry.core.cloud.values import CloudDeclaration
@@ -120,3 +123,19 @@ def test_outputs_name_the_kinds_that_operators_bring() -> None:
     exports = deployed(base_declaration()).exports
     assert "postgresql.cnpg.io/v1 Cluster" in exports["requiredKinds"]
     assert exports["systems"] == [ONESTOP]
+
+
+def test_the_program_refuses_in_prod_what_would_delete_data_before_it_registers_anything() -> None:
+    declared = base_declaration()
+    plan = build_cloud_plan(declared, province="vn83", stage="prod", today=TODAY)
+    earlier = recorded_outputs(plan, {}, "")
+    without_database = replace(declared, components=declared.components[:2], flows=declared.flows[:2])
+    options = cluster_options(without_database, stage="prod", part="hosted")
+    world = replace(inventory("vn83", {}, {}), cloud=without_database)
+
+    def program() -> None:
+        for known in (earlier, None):
+            with pytest.raises(ConfigError, match="cannot be read" if known is None else "delete vn83-onestop/db"):
+                deploy_cloud_part(options, world, TODAY, known, "Pulumi.hosted.yaml")
+
+    assert not run(program).resources

@@ -22,16 +22,21 @@ GUARDED_STAGE: Final = "prod"
 _OPTION: Final = "motcua:cloud.allowDataLoss"
 
 
-def recorded_outputs(plan: CloudPlan, earlier: Mapping[str, object], accepted: str) -> dict[str, str | list[str]]:
-    """Return the outputs by which the next run knows this one; `earlier` are those of the last, empty before the first.
+def recorded_outputs(
+    plan: CloudPlan, earlier: Mapping[str, object] | None, accepted: str
+) -> dict[str, str | list[str]]:
+    """Return the outputs by which the next run knows this one.
+
+    `earlier` are those of the last run, empty before the first, None when the state cannot be read.
 
     Raises ConfigError in stage prod with every change that loses data, unless `accepted` are exactly its words.
     """
-    record, text = record_plan(plan), str(earlier.get(RECORD_OUTPUT, ""))
-    if not text:
+    record = record_plan(plan)
+    text = "" if earlier is None else str(earlier.get(RECORD_OUTPUT, ""))
+    if earlier is not None and not text:
         return {CHANGES_OUTPUT: ["first roll-out"], RECORD_OUTPUT: encode_cloud_record(record)}
-    old = decode_cloud_record(text)
-    if old is None:
+    old = None if earlier is None else decode_cloud_record(text)
+    if earlier is None or old is None:
         if plan.stage == GUARDED_STAGE and accepted != RECORD_OUTPUT:
             raise ConfigError([_unreadable_fault()])
         return {CHANGES_OUTPUT: ["unknown"], RECORD_OUTPUT: encode_cloud_record(record)}

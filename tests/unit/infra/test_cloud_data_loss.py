@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from infra.plan.cloud import build_cloud_plan
-from infra.plan.cloud.data_loss import recorded_outputs
+from infra.plan.cloud.data_loss import RECORD_OUTPUT, recorded_outputs
 from telemetry.errors import ConfigError
 from tests.cloud_examples import TODAY, base_declaration, changed_components, hosted_system, with_system
 
@@ -73,3 +73,10 @@ def test_a_record_that_cannot_be_read_is_not_taken_for_a_first_run() -> None:
     outputs = recorded_outputs(plan_of(base_declaration()), {"cloudRecord": "x"}, "cloudRecord")
     assert outputs["cloudRecord"] == FIRST["cloudRecord"]
     assert recorded_outputs(plan_of(base_declaration(), "dev"), {"cloudRecord": "x"}, "")["cloudChanges"] == ["unknown"]
+
+
+def test_a_state_that_cannot_be_read_is_no_first_run() -> None:
+    with pytest.raises(ConfigError, match="cannot be read"):
+        recorded_outputs(plan_of(base_declaration()), None, "")
+    assert recorded_outputs(plan_of(base_declaration()), None, RECORD_OUTPUT)["cloudChanges"] == ["unknown"]
+    assert recorded_outputs(plan_of(base_declaration(), "dev"), None, "")["cloudChanges"] == ["unknown"]
