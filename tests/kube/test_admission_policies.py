@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from infra.policy.cloud.admission import admission_objects
-from tests.cloud_admission_examples import AT_LEVEL_2, EXAMPLES, NAMESPACES, AdmissionExample, excepted
+from tests.cloud_admission_examples import (
+    AT_LEVEL_2,
+    CLAIM,
+    EXAMPLES,
+    NAMESPACES,
+    AdmissionExample,
+    edited,
+    excepted,
+    namespace,
+)
 from tests.cloud_examples import base_declaration
 from tests.kube.policies import refusal_of, until_admitted, until_refused
 from tests.kube.rollouts import RollOut, changed, key_of
@@ -75,3 +84,21 @@ def test_without_its_binding_a_policy_refuses_nothing(rolled: RollOut) -> None:
         until_admitted(lambda: rolled.server.apply(example.bad, dry_run=True))
     finally:
         rolled.server.apply(binding)
+
+
+def test_a_volume_of_the_former_class_needs_its_exception_before_the_level_rises(rolled: RollOut) -> None:
+    """The selector of a binding matches when the old or the new object does: later, even the label is refused."""
+    server, place = rolled.server, "vn83-raised-database"
+    server.apply(namespace(place, 2, "vn83-raised"))
+    former = edited(edited(CLAIM, "metadata.namespace", place), "spec.storageClassName", "standard")
+    labels = {"motcua.org/exception-system-apart": "2026-12-30"}
+    excepted_claim = edited(edited(former, "metadata.name", "excepted"), "metadata.labels", labels)
+    for claim in (former, excepted_claim):
+        server.apply(claim)
+    server.apply(namespace(place, 3, "vn83-raised"))
+
+    relabelled = edited(former, "metadata.labels", {"example/role": "primary"})
+    assert "motcua-system-apart" in until_refused(lambda: server.apply(relabelled, dry_run=True)).message
+    late = edited(former, "metadata.labels", labels)
+    assert "motcua-system-apart" in refusal_of(lambda: server.apply(late, dry_run=True))
+    server.apply(edited(excepted_claim, "metadata.labels", labels | {"example/role": "primary"}), dry_run=True)

@@ -18,6 +18,7 @@ PAGES: Final = (
     "how-to/raise-a-systems-level",
     "how-to/move-a-system-to-another-agency",
     "how-to/restore-a-system",
+    "how-to/rename-a-system",
 )
 """In the order of the story: each page continues in the folder and terminal of those before."""
 SKIPPED_BLOCKS: Final = frozenset({"raise, objects", "move, write", "move, merge"})
@@ -99,3 +100,11 @@ def test_a_drill_reads_the_copies_and_ends_the_hint(walk: tuple[Path, dict[str, 
     assert "isWALArchiver" not in drill
     assert "no restore is proven" not in printed["drill, record"]
     assert "0 faults, 1 hints" in printed["drill, record"]  # the decision
+
+
+def test_a_system_with_another_id_keeps_its_names_by_was(walk: tuple[Path, dict[str, str]]) -> None:
+    _, printed = walk
+    without, _, with_was = printed["rename"].partition("without 'was' its data would be deleted")
+    assert 'cloud.allowDataLoss is "delete vn83-library/db"' in without
+    assert "none is missing" in with_was
+    assert "\n1 change\n" in with_was
