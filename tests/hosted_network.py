@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from telemetry.core.cloud.values import Flow
 from telemetry.core.fold.live_row_types import SystemNow, VantageNow
-from telemetry.core.hosted.derived_systems import default_objectives, derive_monitoring
+from telemetry.core.hosted.derived_systems import complete_objectives, derive_monitoring
 from telemetry.core.inventory import System
 from tests.cloud_examples import ONESTOP, base_declaration, component_end, outside
 from tests.program.network import NOW, Network, inventory
@@ -35,7 +35,7 @@ def hosting(world: Inventory | None = None, cloud: CloudDeclaration | None = Non
         cloud=cloud or replace(base, flows=(*base.flows, call)),
     )
     derived = derive_monitoring(declared)
-    return replace(derived, objectives=(*derived.objectives, *default_objectives(derived)))
+    return replace(derived, objectives=complete_objectives(derived))
 
 
 def observe(net: Network, **states: AvailabilityState) -> None:

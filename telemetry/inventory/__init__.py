@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from telemetry.core.hosted.derived_systems import default_objectives, derive_monitoring
+from telemetry.core.hosted.derived_systems import complete_objectives, derive_monitoring
 from telemetry.core.inventory import Centre, Device, Inventory
 from telemetry.core.kpi.catalogue import all_indicators
 from telemetry.errors import Fault, InventoryError
@@ -108,7 +108,7 @@ def _build_inventory(folder: InventoryFolder, *, simulated: bool) -> Inventory:
     inventory = replace(inventory, cloud=build_cloud(folder, systems_doc, inventory))
     inventory = _with_goals(folder, derive_monitoring(inventory))
     inventory = replace(inventory, objectives=build_objectives(folder.read_toml("objectives.toml"), inventory))
-    inventory = replace(inventory, objectives=(*inventory.objectives, *default_objectives(inventory)))
+    inventory = replace(inventory, objectives=complete_objectives(inventory))
     inventory = replace(inventory, sources=build_sources(folder.read_toml(SOURCES_FILE), inventory))
     months, reports = published.read_months(folder, inventory), published.read_reports(folder)
     return replace(inventory, version=folder.digest(), published=months, published_reports=reports)

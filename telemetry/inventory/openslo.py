@@ -6,9 +6,11 @@ Values without an OpenSLO field become annotations under `motcua/`, so that an i
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from telemetry.core.calendar.windows import DAY, HOUR, MINUTE
+from telemetry.core.hosted.derived_systems import default_objectives
 from telemetry.core.slo.burn_rate import burn_rate_threshold
 from telemetry.inventory.objectives import burn_rules, usual_period_ms
 
@@ -34,8 +36,8 @@ def export_documents(inventory: Inventory) -> list[OpenSloNode]:
     policies: dict[str, OpenSloNode] = {}
     services: dict[str, OpenSloNode] = {}
     slos: list[OpenSloNode] = []
-    written = (o for o in inventory.objectives if not o.level and not o.part_kind)  # the others follow from the cloud
-    for objective in written:
+    derived = default_objectives(replace(inventory, objectives=()))  # they follow from the cloud
+    for objective in (o for o in inventory.objectives if o not in derived):
         alert_documents = dict(_alert_documents(objective, usual_period_ms(objective, inventory)))
         policies |= alert_documents
         names = [name for name, document in alert_documents.items() if document["kind"] == "AlertPolicy"]

@@ -215,24 +215,44 @@ def _vantage_devices(inventory: Inventory, systems: Mapping[str, System]) -> dic
     return {name: Device(name, place, "gateway", INSIDE_EVERY_MS, simulated=inventory.simulated) for name in own}
 
 
+def complete_objectives(inventory: Inventory) -> tuple[Objective, ...]:
+    """Return the declared objectives, then the derived ones that none of them replaces.
+
+    A declared one with the scope `system` that replaces a derived one counts what that counts, not all systems.
+    """
+    derived = {objective.id: objective for objective in _derivable_objectives()}
+    declared = tuple(
+        replace(own, level=replaced.level, part_kind=replaced.part_kind)
+        if own.scope == "system" and (replaced := derived.get(own.id))
+        else own
+        for own in inventory.objectives
+    )
+    return (*declared, *default_objectives(inventory))
+
+
 def default_objectives(inventory: Inventory) -> tuple[Objective, ...]:
     """Return the objectives of hosted systems that objectives.toml does not declare: by level, and of closed paths.
 
     An objective of the same id replaces one; one for `system:ID` takes its place there.
     """
     declared = {objective.id for objective in inventory.objectives}
-    levels = sorted({s.level for s in inventory.systems.values() if s.level in DEFAULT_GOALS})
-    closed = Objective(
+    levels = {system.level for system in inventory.systems.values()}
+    kinds = {system.kind for system in inventory.systems.values()}
+    return tuple(
+        objective
+        for objective in _derivable_objectives()
+        if objective.id not in declared and (objective.level in levels if objective.level else CLOSED_PATH in kinds)
+    )
+
+
+def _derivable_objectives() -> Iterator[Objective]:
+    """Yield the objective of each level and that of closed paths."""
+    for level, goal in DEFAULT_GOALS.items():
+        yield Objective(
+            f"hosted-level-{level}", f"Hệ thống cấp độ {level} hoạt động", f"Hosted systems of level {level} available",
+            "system", "availability", goal, OBJECTIVE_DAYS, "wall", level=level,
+        )  # fmt: skip
+    yield Objective(
         CLOSED_PATHS_OBJECTIVE, "Đường kết nối bị cấm luôn đóng", "Forbidden connections stay closed",
         "system", "availability", CLOSED_PATHS_GOAL, OBJECTIVE_DAYS, "wall", part_kind=CLOSED_PATH,
     )  # fmt: skip
-    has_paths = any(system.kind == CLOSED_PATH for system in inventory.systems.values())
-    by_level = tuple(
-        Objective(
-            ident, f"Hệ thống cấp độ {level} hoạt động", f"Hosted systems of level {level} available",
-            "system", "availability", DEFAULT_GOALS[level], OBJECTIVE_DAYS, "wall", level=level,
-        )
-        for level in levels
-        if (ident := f"hosted-level-{level}") not in declared
-    )  # fmt: skip
-    return (*by_level, closed) if has_paths and closed.id not in declared else by_level

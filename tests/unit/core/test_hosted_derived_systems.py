@@ -7,6 +7,7 @@ from dataclasses import replace
 from telemetry.core.cloud.values import CloudDeclaration, Component, Flow
 from telemetry.core.device_sources import sources_of
 from telemetry.core.hosted.derived_systems import (
+    complete_objectives,
     default_objectives,
     derive_monitoring,
     entry_components,
@@ -167,3 +168,20 @@ def test_objectives_follow_the_level_and_an_own_one_takes_their_place() -> None:
         "an objective with the same id is declared"
     )
     assert [s.scope for s in scopes_of(own, world)] == [f"system:{ONESTOP}"]
+
+
+def test_a_declared_objective_that_replaces_a_derived_one_counts_the_same_systems_and_not_all() -> None:
+    def declaring(ident: str, scope: str = "system") -> dict[str, list[str]]:
+        own = Objective(ident, "Của tôi", "Mine", scope, "availability", 0.98, 28, "wall")
+        world = derived()
+        world = replace(world, objectives=complete_objectives(replace(world, objectives=(own,))))
+        assert world.objectives[0].goal == 0.98
+        return {o.id: [s.entity for s in scopes_of(o, world)] for o in world.objectives}
+
+    level = [ONESTOP, f"{ONESTOP}--app", DB, f"{ONESTOP}--web"]
+    both = {"hosted-level-3": level, "closed-paths": [PATH]}
+    assert declaring("hosted-level-3") == both
+    assert declaring("closed-paths") == both
+    assert declaring("hosted-level-4") == {"hosted-level-4": [], **both}, "no system has this level"
+    assert declaring("every") == {"every": [ONESTOP, "vn83-portal"], **both}
+    assert declaring("hosted-level-3", "system:vn83-portal")["hosted-level-3"] == ["vn83-portal"]

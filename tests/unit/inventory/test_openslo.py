@@ -96,6 +96,15 @@ def test_an_objective_that_never_alerts_has_no_policy() -> None:
     assert "alertPolicies" not in of_kind(documents, "SLO")[0]["spec"]
 
 
+def test_of_the_objectives_of_hosted_systems_only_declared_ones_are_written(sample: Inventory) -> None:
+    declared = [o for o in sample.objectives if not o.level and not o.part_kind]
+    own = replace(next(o for o in sample.objectives if o.id == "hosted-level-3"), goal=0.9)
+    others = [o for o in sample.objectives if o.id != own.id]
+    for world, written in (sample, declared), (replace(sample, objectives=(*others, own)), [*declared, own]):
+        documents: list[dict[str, Any]] = export_documents(world)
+        assert [slo["metadata"]["name"] for slo in of_kind(documents, "SLO")] == [o.id for o in written]
+
+
 FOREIGN = """\
 apiVersion: openslo/v1
 kind: SLO
