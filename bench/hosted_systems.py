@@ -27,6 +27,7 @@ from telemetry.core.cloud.values import (
     ComponentSize,
     Flow,
     FlowEnd,
+    Ground,
     HostedSystem,
     Peer,
     PlatformService,
@@ -62,7 +63,11 @@ def build_declaration(count: int) -> CloudDeclaration:
             "secrets": PlatformService("secrets", "platform-secrets", port=8200),
             "backup": PlatformService("backup", address="10.84.0.30", port=443),
         },
-    )
+        ground=Ground(
+            network_policies_enforced=True, storage_encrypted=True, etcd_encrypted=True, control_planes=3,
+            time_synchronised=True, stages_apart=True,
+        ),
+    )  # fmt: skip
     return replace(declaration, lock=extended_lock(declaration))
 
 

@@ -17,6 +17,7 @@ from telemetry.core.cloud.values import (
     ComponentSize,
     Flow,
     FlowEnd,
+    Ground,
     HostedSystem,
     LevelDecision,
     LockEntry,
@@ -92,6 +93,10 @@ BACKUPS = (
     BackupStore("far-tape", "backup", "tape", locked=True, restore_mb_per_s=50),
 )
 DRILLS = (RestoreDrill(ONESTOP, date(2026, 6, 1), "minutes of the restore"),)
+GROUND = Ground(
+    network_policies_enforced=True, storage_encrypted=True, etcd_encrypted=True, control_planes=3,
+    time_synchronised=True, stages_apart=True,
+)  # fmt: skip
 LOGS = LogStore(90, "manage", 2000, 500)
 PROTECTIONS = {
     name: Protection(name, date(2025, 1, 1), f"document {name}", date(2026, 6, 1))
@@ -153,7 +158,7 @@ def base_declaration() -> CloudDeclaration:
     return CloudDeclaration(
         agencies=AGENCIES, systems={ONESTOP: hosted_system()}, components=base_components(), flows=base_flows(),
         sites=SITES, zone_networks=ZONE_NETWORKS, sizes=SIZES, peers=PEERS, platform=PLATFORM, logs=LOGS,
-        backups=BACKUPS, drills=DRILLS, protections=PROTECTIONS, lock=base_lock(),
+        backups=BACKUPS, drills=DRILLS, protections=PROTECTIONS, ground=GROUND, lock=base_lock(),
     )  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from infra.plan.cloud.names import CLUSTER_API
 from infra.plan.cloud.network_policies import NetworkParty, NetworkPolicies
 from infra.targets.kubernetes.cloud.manifests import system_manifests
 from infra.targets.kubernetes.cloud.objects import HostedSpec, pod_selector, policy_selector
-from telemetry.core.cloud.values import Ground
+from tests.cloud_examples import GROUND
 from tests.hosted_objects import cluster_options
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ _OUTSIDE_ADDRESSES = {"internet": "198.51.100.77"}
 
 def with_kept_promises(declaration: CloudDeclaration) -> CloudDeclaration:
     """Return the declaration over a cluster that keeps its promises."""
-    return replace(declaration, ground=Ground(gateway_namespace=declaration.ground.gateway_namespace))
+    return replace(declaration, ground=replace(GROUND, gateway_namespace=declaration.ground.gateway_namespace))
 
 
 def rendered_objects(plan: CloudPlan) -> tuple[Json, ...]:

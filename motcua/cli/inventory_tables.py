@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
+from difflib import SequenceMatcher
 from typing import TYPE_CHECKING
 
 from rich.table import Table
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from telemetry.core.inventory import Centre, Device, Inventory
 
 MAX_SHOWN_IDS = 4
+MAX_SIMILAR_IDS = 5
+LEAST_LIKENESS = 0.75
+_PROVINCE_PREFIX = re.compile(r"^vn\d*-")
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,11 +166,17 @@ def sources_table(inventory: Inventory, device: Device) -> Table:
 
 
 def similar_ids(ident: str, inventory: Inventory) -> list[str]:
-    """Return what an unknown id may have meant: a kind, ids that are close, else ids that contain it; five at most."""
+    """Return what an unknown id may mean: close ids, the closest first, else ids that contain it; five at most."""
     declared = listings(inventory)
     names = [name for listing in declared for name in (listing.plural, *listing.values)]
-    close = get_close_matches(ident, names, 5, 0.75)
-    return close or [name for name in names if ident and ident in name][:5]
+    likeness = {name: _likeness(ident, name) for name in names}
+    close = sorted((name for name in likeness if likeness[name] >= LEAST_LIKENESS), key=lambda name: -likeness[name])
+    return (close or [name for name in likeness if ident and ident in name])[:MAX_SIMILAR_IDS]
+
+
+def _likeness(ident: str, name: str) -> float:
+    """Return how alike an id and a declared one are, from 0 to 1, whether or not the province is written before."""
+    return max(SequenceMatcher(None, text, ident).ratio() for text in (name, _PROVINCE_PREFIX.sub("", name)))
 
 
 def _centre_cells(inventory: Inventory, centre: Centre) -> tuple[object, ...]:

@@ -14,9 +14,8 @@ from infra.program import deploy_cloud_part
 from infra.targets.kubernetes.cloud.deploy import deploy_cloud
 from infra.targets.kubernetes.cloud.files import object_file_name
 from infra.targets.kubernetes.cloud.target import PROVIDER_NAME
-from telemetry.core.cloud.values import Ground
 from telemetry.errors import ConfigError
-from tests.cloud_examples import ONESTOP, TODAY, base_declaration, changed_components, hosted_system
+from tests.cloud_examples import GROUND, ONESTOP, TODAY, base_declaration, changed_components, hosted_system
 from tests.hosted_objects import cluster_options, hosted_objects
 from tests.program.pulumi_monitor import Recorded, Registered, run
 from tests.unit.inventories import inventory
@@ -114,7 +113,7 @@ def test_a_renamed_system_is_an_alias_and_its_objects_keep_their_names() -> None
 
 
 def test_the_hosted_part_checks_the_ground_before_it_makes_anything() -> None:
-    weak = replace(base_declaration(), ground=Ground(network_policies_enforced=False))
+    weak = replace(base_declaration(), ground=replace(GROUND, network_policies_enforced=False))
     with pytest.raises(ConfigError, match="network_policies_enforced"):
         deployed(weak)
 

@@ -275,15 +275,16 @@ class PolicyException:
 class Ground:
     """What the cluster or cloud below the systems promises; `hosted` checks it before anything else.
 
-    `engines` are versions by name (`kubernetes`, `cloudnative-pg`), `engine_ends` the last day of their support.
+    What nobody declared is not promised. `engines` are versions by name (`kubernetes`, `cloudnative-pg`),
+    `engine_ends` the last day of their support.
     """
 
-    network_policies_enforced: bool = True
-    storage_encrypted: bool = True
-    etcd_encrypted: bool = True
-    control_planes: int = 3
-    time_synchronised: bool = True
-    stages_apart: bool = True
+    network_policies_enforced: bool = False
+    storage_encrypted: bool = False
+    etcd_encrypted: bool = False
+    control_planes: int = 0
+    time_synchronised: bool = False
+    stages_apart: bool = False
     gateway_class: str = "envoy"
     gateway_namespace: str = "envoy-gateway-system"
     engines: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))

@@ -108,6 +108,8 @@ def _check_pair(r: Record, source: FlowEnd, target: FlowEnd, ends: DeclaredEnds)
         r.add_fault("from", problem, "remove the flow")
     elif "component" not in {source.kind, target.kind}:
         r.add_fault("to", "neither end is a component", "name a component of a hosted system at one end")
-    called = ends.component(target)
+    caller, called = ends.component(source), ends.component(target)
+    if caller and caller.kind == "objects":
+        r.add_fault("from", f"{source} is a bucket, which calls nobody", "turn the flow round, or remove it")
     if called and called.kind == "job":
         r.add_fault("to", f"{target} is a job, which listens on no port", "turn the flow round, or remove it")

@@ -239,7 +239,7 @@ def build_exceptions(
 
 
 def build_ground(doc: TomlDocument) -> Ground:
-    """Build what the cluster or cloud below the systems promises; the usual promises when nothing is declared."""
+    """Build what the cluster or cloud below the systems promises; nothing when nothing is declared."""
     if "ground" not in doc.data:
         return Ground()
     r, usual = doc.record(GROUND_KEYS, "ground"), Ground()

@@ -11,10 +11,9 @@ from hypothesis import HealthCheck, assume, given
 
 from infra.plan.cloud.names import CLUSTER_API
 from infra.plan.cloud.network_policies import NetworkParty, NetworkPolicies
-from telemetry.core.cloud.values import Ground
 from telemetry.errors import ConfigError
 from tests.cloud_declarations import declarations
-from tests.cloud_examples import ONESTOP, base_declaration, outside
+from tests.cloud_examples import GROUND, ONESTOP, base_declaration, outside
 from tests.hosted_objects import HostedObjects, hosted_objects
 from tests.property_sizes import sized
 
@@ -136,7 +135,7 @@ def one_host_per_port(declaration: CloudDeclaration) -> CloudDeclaration:
             flow.source.kind != "outside" or first.setdefault(flow.target.system, flow.target.name) == flow.target.name
         )
     )
-    return replace(declaration, flows=flows, ground=Ground(engines={"rabbitmq-cluster-operator": "2.16"}))
+    return replace(declaration, flows=flows, ground=replace(GROUND, engines={"rabbitmq-cluster-operator": "2.16"}))
 
 
 @sized(short=8, long=200, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])

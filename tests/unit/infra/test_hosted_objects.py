@@ -18,6 +18,7 @@ from telemetry import inventory
 from telemetry.core.cloud.values import Component, Flow, Ground, PolicyException
 from telemetry.errors import ConfigError
 from tests.cloud_examples import (
+    GROUND,
     ONESTOP,
     TODAY,
     base_components,
@@ -223,7 +224,7 @@ def test_pod_security_has_a_version_that_no_upgrade_moves(base: HostedObjects) -
     labels = base.one("Namespace", DMZ)["metadata"]["labels"]
     assert labels["pod-security.kubernetes.io/enforce"] == "restricted"
     assert labels["pod-security.kubernetes.io/enforce-version"] == "v1.31"
-    newer = replace(base_declaration(), ground=Ground(engines={"kubernetes": "1.35.2"}))
+    newer = replace(base_declaration(), ground=replace(GROUND, engines={"kubernetes": "1.35.2"}))
     labels = hosted_objects(newer).one("Namespace", DMZ)["metadata"]["labels"]
     assert labels["pod-security.kubernetes.io/enforce-version"] == "v1.35"
 
@@ -367,8 +368,23 @@ def test_every_image_without_a_digest_is_named_at_once() -> None:
 
 def test_a_promise_that_the_ground_does_not_give_is_a_fault() -> None:
     with pytest.raises(ConfigError) as raised:
-        hosted_objects(replace(base_declaration(), ground=Ground(storage_encrypted=False, control_planes=1)))
+        hosted_objects(replace(base_declaration(), ground=replace(GROUND, storage_encrypted=False, control_planes=1)))
     assert [fault.field for fault in raised.value.faults] == ["[ground] control_planes", "[ground] storage_encrypted"]
+
+
+def test_what_nobody_declared_of_the_ground_is_not_promised() -> None:
+    with pytest.raises(ConfigError) as raised:
+        hosted_objects(replace(base_declaration(), ground=Ground()))
+    promises = (
+        "control_planes",
+        "etcd_encrypted",
+        "network_policies_enforced",
+        "storage_encrypted",
+        "time_synchronised",
+    )
+    assert [fault.field for fault in raised.value.faults] == [f"[ground] {name}" for name in promises]
+    assert raised.value.faults[0].remedy.endswith("only then write control_planes = 3 in [ground] of cloud.toml")
+    assert raised.value.faults[1].remedy.endswith("only then write etcd_encrypted = true in [ground] of cloud.toml")
 
 
 def with_component(kind: str, zone: str, **more: Any) -> CloudDeclaration:  # noqa: ANN401 - fields of the dataclass
@@ -467,7 +483,7 @@ def test_a_queue_needs_an_operator_of_the_platform() -> None:
     declared = with_component("queue", "database", port=5671, disk_gb=10)
     with pytest.raises(ConfigError, match="queue-operator"):
         hosted_objects(declared)
-    found = hosted_objects(replace(declared, ground=Ground(engines={"rabbitmq-cluster-operator": "2.16"})))
+    found = hosted_objects(replace(declared, ground=replace(GROUND, engines={"rabbitmq-cluster-operator": "2.16"})))
     assert found.names("RabbitmqCluster") == [f"{DATABASE}/extra"]
 
 

@@ -10,11 +10,20 @@ from typing import TYPE_CHECKING
 import pytest
 
 from telemetry import inventory
-from telemetry.core.cloud.values import Agency, CloudDeclaration, LockEntry, ZoneNetwork
+from telemetry.core.cloud.values import Agency, CloudDeclaration, Component, Flow, LockEntry, ZoneNetwork
 from telemetry.errors import InventoryError
 from telemetry.inventory.files import CLOUD_FILES
 from telemetry.toml_lines import locate_keys
-from tests.cloud_examples import AGENCIES, ONESTOP, ZONE_NETWORKS, base_declaration, hosted_system, with_system
+from tests.cloud_examples import (
+    AGENCIES,
+    ONESTOP,
+    ZONE_NETWORKS,
+    base_declaration,
+    component_end,
+    hosted_system,
+    with_flows,
+    with_system,
+)
 from tests.cloud_files import SMALL_INVENTORY, write_inventory
 
 if TYPE_CHECKING:
@@ -357,7 +366,7 @@ def test_exceptions_and_drills_name_what_is_declared(tmp_path: Path) -> None:
 
 
 def test_a_cloud_without_systems_is_allowed(tmp_path: Path) -> None:
-    nothing = replace(base_declaration(), systems={}, components=(), flows=(), lock=())
+    nothing = replace(base_declaration(), systems={}, components=(), flows=(), drills=(), lock=())
     assert inventory.load(write_inventory(tmp_path, nothing)).cloud == nothing
 
 
@@ -372,3 +381,13 @@ def test_a_table_below_one_of_several_is_found_on_its_line() -> None:
     lines = locate_keys(text)
     assert (lines["system", 0, "hosted"], lines["system", 0, "hosted", "level"]) == (3, 4)
     assert (lines["system", 1, "hosted", "level"], lines["system", 1, "port", 0, "n"]) == (7, 9)
+
+
+def test_a_bucket_calls_nobody(tmp_path: Path) -> None:
+    base = base_declaration()
+    bucket = Component(ONESTOP, "files", "objects", "database", "S", 1, 1, disk_gb=100)
+    app, files = component_end(ONESTOP, "app"), component_end(ONESTOP, "files")
+    called = with_flows(replace(base, components=(*base.components, bucket)), Flow(app, files, 443, "documents"))
+    assert declared_faults(tmp_path / "called", called) == []
+    (fault,) = declared_faults(tmp_path / "calling", with_flows(called, Flow(files, app, 8081, "notices")))
+    assert "from: vn83-onestop/files is a bucket, which calls nobody" in fault

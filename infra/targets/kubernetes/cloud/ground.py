@@ -140,17 +140,19 @@ def ground_faults(spec: HostedSpec) -> tuple[Fault, ...]:
     ground = spec.ground
     level = max((system.declared.level for system in spec.plan.systems), default=0)
     promises = (
-        (1, ground.network_policies_enforced, "network_policies_enforced", "use a network that enforces NetworkPolicy"),
-        (SEPARATED_LEVEL, ground.storage_encrypted, "storage_encrypted", "encrypt the volumes"),
-        (SEPARATED_LEVEL, ground.etcd_encrypted, "etcd_encrypted", "encrypt Secrets in etcd"),
+        (1, ground.network_policies_enforced, "network_policies_enforced", "true",
+         "use a network that enforces NetworkPolicy"),
+        (SEPARATED_LEVEL, ground.storage_encrypted, "storage_encrypted", "true", "encrypt the volumes"),
+        (SEPARATED_LEVEL, ground.etcd_encrypted, "etcd_encrypted", "true", "encrypt Secrets in etcd"),
         (SEPARATED_LEVEL, ground.control_planes >= LEAST_CONTROL_PLANES, "control_planes",
-         f"run {LEAST_CONTROL_PLANES} control planes"),
-        (1, ground.time_synchronised, "time_synchronised", "synchronise the clocks of all hosts"),
+         str(LEAST_CONTROL_PLANES), f"run {LEAST_CONTROL_PLANES} control planes"),
+        (1, ground.time_synchronised, "time_synchronised", "true", "synchronise the clocks of all hosts"),
     )  # fmt: skip
     file, _, line = ground.declared_at.rpartition(":")
     return tuple(
         Fault(file or "cloud.toml", int(line or 0), f"[ground] {name}",
-              f"is not promised, and systems of level {level} need it", f"{remedy}, and declare it")
-        for least_level, promised, name, remedy in promises
+              f"is not promised, and systems of level {level} need it",
+              f"{remedy}, and only then write {name} = {value} in [ground] of cloud.toml")
+        for least_level, promised, name, value, remedy in promises
         if level >= least_level and not promised
     )  # fmt: skip

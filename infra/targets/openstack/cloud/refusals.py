@@ -1,7 +1,6 @@
 """Turns what Keystone or Neutron answer to a resource into one sentence: what, where, what to do. Pure.
 
-It must not hide the answer: its own words stay in the sentence. It reads an answer's status and body, and the same
-inside of the message that Pulumi's provider prints.
+It must not hide the answer: its own words stay in the sentence.
 """
 
 from __future__ import annotations
@@ -16,8 +15,6 @@ if TYPE_CHECKING:
     from infra.targets.openstack.cloud.values import CloudResource
     from telemetry.errors import Fault
 
-_PROVIDER_MESSAGE = re.compile(r"but got (?P<status>\d{3}) instead:?\s*(?P<body>.*)", re.DOTALL)
-"""How gophercloud, under Pulumi's provider, reports an answer that it did not expect."""
 _REMEDIES = {
     "OverQuota": "the project is full: delete what is in it by hand, or declare it in the inventory",
     "SecurityGroupRuleExists": "somebody made the same rule by hand: delete it there, or import it into the stack",
@@ -51,12 +48,6 @@ def explain_refusal(resource: CloudResource, status: int, body: str) -> Fault:
         remedy = "two subnets have the same addresses: correct the networks in [zones], or the slots' zone"
     field = f"{resource.kind} {resource.name}" + (f" in project {resource.project}" if resource.project else "")
     return new_fault(resource.declared_at, field, f"the cloud refused it ({status}): {message}", remedy)
-
-
-def explain_provider_message(resource: CloudResource, message: str) -> Fault | None:
-    """Return the fault of a resource from the message of Pulumi's provider; None when no answer is in it."""
-    match = _PROVIDER_MESSAGE.search(message)
-    return explain_refusal(resource, int(match["status"]), match["body"].strip()) if match else None
 
 
 def _answer(body: str) -> tuple[str, str]:
