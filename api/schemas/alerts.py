@@ -42,7 +42,7 @@ class AlertRow(ApiModel):
     scope: str | None
     centre: str | None
     objective: str | None
-    cause: str | None = Field(description="the probable cause: link, device, queue, system, platform")
+    cause: str | None = Field(description="the probable cause: link, device, queue, system, network, platform")
     since: str = Field(description="when it began, RFC 3339")
     summary: str = Field(description="the alert in words, English")
     summary_vi: str = Field(description="the alert in words, Vietnamese")

@@ -12,12 +12,12 @@ import structlog
 from telemetry.core.calendar.windows import MINUTE
 from telemetry.core.hosted.derived_systems import system_calls
 from telemetry.core.slo.alert import advance_alerts, build_postable_alerts, last_burned
-from telemetry.core.slo.alert_grouping import NO_CALLS, FiringObjective, group_alerts
+from telemetry.core.slo.alert_grouping import NO_CALLS, FiringObjective, group_alerts, mark_answering_inside
 from telemetry.core.slo.burn_rate import NO_ALARMS, advance
 from telemetry.slo.alert_state import SavedAlerts, StateUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence, Set as AbstractSet
 
     from telemetry.core.inventory import Inventory
     from telemetry.core.slo.alert import ActiveAlert
@@ -49,8 +49,13 @@ class Alerting:
         self._saved_alerts = self._active_alerts
         self._unevaluated_since: dict[ObjectiveKey, int] = {}
 
-    def step(self, evaluations: Sequence[Evaluation], now: int) -> Mapping[ObjectiveKey, AlarmStates]:
-        """Process all evaluations of the moment `now` (Unix ms); returns the alarms after it, by (objective, scope)."""
+    def step(
+        self, evaluations: Sequence[Evaluation], now: int, answering: AbstractSet[str] = frozenset()
+    ) -> Mapping[ObjectiveKey, AlarmStates]:
+        """Process all evaluations of the moment `now` (Unix ms); returns the alarms after it, by (objective, scope).
+
+        `answering` are the systems and components that answer at this moment, by id.
+        """
         evaluation_by_key: dict[ObjectiveKey, Evaluation] = {
             (e.scoped.objective.id, e.scoped.scope): e for e in evaluations if e.scoped.objective.alert
         }
@@ -60,7 +65,7 @@ class Alerting:
                 burn_rates = [replace(r, is_exceeded=False) for r in burn_rates]
             self._set_alarms(key, advance(self._alarms.get(key, NO_ALARMS), burn_rates, now)[0])
         self._drop_stale(evaluation_by_key, now)
-        self._send_alerts(evaluation_by_key, now)
+        self._send_alerts(evaluation_by_key, now, answering)
         self._save_changes()
         return MappingProxyType(dict(self._alarms))
 
@@ -82,7 +87,9 @@ class Alerting:
                 self._set_alarms(key, NO_ALARMS)
                 del self._unevaluated_since[key]
 
-    def _send_alerts(self, evaluation_by_key: Mapping[ObjectiveKey, Evaluation], now: int) -> None:
+    def _send_alerts(
+        self, evaluation_by_key: Mapping[ObjectiveKey, Evaluation], now: int, answering: AbstractSet[str]
+    ) -> None:
         inventory = self._inventory()
         firings: list[FiringObjective] = []
         for key, evaluation in evaluation_by_key.items():
@@ -92,6 +99,8 @@ class Alerting:
         open_centres = _count_open_centres(evaluation_by_key.values())
         calls = system_calls(inventory.cloud) if firings else NO_CALLS
         groups = group_alerts(firings, open_centres, last_burned(self._active_alerts), now, calls)
+        entries = {ident: calls[ident] for ident in inventory.cloud.systems if ident in calls}
+        groups = mark_answering_inside(groups, entries, answering)
         all_evaluated = not any(a.is_firing for key in self._unevaluated_since for a in self._alarms[key].values())
         self._active_alerts = advance_alerts(
             self._active_alerts, groups, inventory.province, now, all_evaluated=all_evaluated

@@ -16,6 +16,7 @@ from telemetry.core.calendar.windows import MINUTE
 from telemetry.core.contacts import ContactsNow
 from telemetry.core.fold.live_row_types import SLO_ROW_PREFIX, BurnRateNow, ScopedSloNow, SloNow, decode_rows
 from telemetry.core.in_service import service_periods
+from telemetry.core.scope import Scope
 from telemetry.core.slo.burn_rate import NO_ALARMS
 from telemetry.core.slo.evaluation import scoped_objectives
 from telemetry.core.slo.periods import settled_until
@@ -96,8 +97,16 @@ class SloEvaluator:
         evaluations = self._evaluate_objectives(table, due, now, is_ingest_silent=is_ingest_silent)
         self._last_evaluations |= {_key_of(e.scoped): e for e in evaluations}
         evaluations = [replace(e, is_stale=e.scoped.entity in unfolded) for e in (*evaluations, *retained)]
-        alarms = self._alerting.step(evaluations, now) if self._alerting else {}
+        alarms = self._alerting.step(evaluations, now, self._answering(now)) if self._alerting else {}
         return self._changed_rows(evaluations, alarms, now)
+
+    def _answering(self, now: int) -> frozenset[str]:
+        """Return the systems that are up at `now`, by id."""
+        return frozenset(
+            Scope(scope).id
+            for scope, recent in self._recent_states.items()
+            if Scope(scope).kind == "system" and any(s.state == "up" and s.start <= now < s.end for s in recent.service)
+        )
 
     def _last_recent(self, scoped: ScopedObjective, now: int) -> Evaluation | None:
         """Return the last evaluation when it is at most five minutes old and of the same objective."""

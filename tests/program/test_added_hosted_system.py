@@ -22,7 +22,7 @@ from tests.program.network import NOW, Network, inventory, network
 from tests.program.test_pages import page
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from telemetry.core.inventory import Inventory
     from telemetry.core.slo.alert import PostableAlert
@@ -47,14 +47,18 @@ class Posted:
         self.alerts = alerts
 
 
-def alerts_of(world: Inventory, *failed: str) -> list[tuple[str, str, str]]:
+def alerts_of(world: Inventory, *failed: str, answering: Iterable[str] = ()) -> list[tuple[str, str, str]]:
     """Return scope, cause and victims of what is posted when these have been down for ten minutes."""
     sender, chosen = Posted(), {f"system:{name}" for name in failed}
     alerting = Alerting(lambda: world, None, sender)  # type: ignore[arg-type]
     lines = [out(one, NOW - 10 * MINUTE, NOW) for one in scoped_objectives(world) if one.scope in chosen]
-    alerting.step([line.judged(NOW) for line in lines], NOW)
+    alerting.step([line.judged(NOW) for line in lines], NOW, frozenset(answering))
     posted = [(dict(a.labels), dict(a.annotations)) for a in sender.alerts]
-    return [(labels["scope"], labels["cause"], notes["children_ids"]) for labels, notes in posted if "scope" in labels]
+    return [
+        (labels["scope"], labels["cause"], notes.get("children_ids", ""))
+        for labels, notes in posted
+        if "scope" in labels
+    ]
 
 
 def test_the_agent_inside_gets_a_probe_of_each_component() -> None:
@@ -77,6 +81,28 @@ def test_a_dead_database_is_one_alert_that_names_its_victims() -> None:
     everything = (ONESTOP, *(f"{ONESTOP}--{part}" for part in PARTS))
     victims = f"{ONESTOP}, {ONESTOP}--app, {ONESTOP}--web"
     assert alerts_of(hosting(), *everything) == [(f"system:{ONESTOP}--db", "system", victims)]
+
+
+@pytest.mark.parametrize(
+    ("part", "answering", "cause"),
+    [
+        ("", (f"{ONESTOP}--web",), "network"),
+        ("", (f"{ONESTOP}--app", f"{ONESTOP}--db"), "system"),
+        ("", (), "system"),
+        ("--app", (f"{ONESTOP}--web", f"{ONESTOP}--db"), "system"),
+    ],
+    ids=[
+        "the entry answers inside",
+        "the entry is unknown inside",
+        "nothing is known",
+        "a component whose database answers",
+    ],
+)
+def test_only_a_system_whose_entries_answer_inside_is_alerted_with_the_cause_network(
+    part: str, answering: tuple[str, ...], cause: str
+) -> None:
+    scope = f"{ONESTOP}{part}"
+    assert alerts_of(hosting(), scope, answering=answering) == [(f"system:{scope}", cause, "")]
 
 
 def test_one_success_from_the_dmz_is_alerted_at_once_as_a_page() -> None:

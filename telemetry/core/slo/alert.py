@@ -140,8 +140,10 @@ def alert_labels(group: AlertGroup, province: str) -> dict[str, str]:
 
 
 def alert_cause(group: AlertGroup) -> str:
-    """Return the probable cause: a site's link, a device, the queue, a digital system, or the shared platform."""
+    """Return the probable cause: a site's link, a device, the queue, a digital system, the network, or the platform."""
     kind = group.scope.kind
+    if group.answers_inside:
+        return "network"
     if kind in {"province", "system"}:
         return "platform" if kind == "province" else "system"
     return "device" if kind == "device" and group.sli == "connectivity" else _CAUSE_BY_SLI[group.sli]

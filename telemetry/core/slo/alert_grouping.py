@@ -19,7 +19,7 @@ from telemetry.core.hosted.dependencies import root_causes
 from telemetry.core.scope import Scope
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from telemetry.core.inventory import SliKind
     from telemetry.core.slo.burn_rate import AlarmStates, Severity
@@ -86,6 +86,8 @@ class AlertGroup:
     severity: Severity
     firings: tuple[FiringObjective, ...]
     child_scopes: tuple[str, ...] = ()
+    answers_inside: bool = False
+    """A hosted system does not answer outside, but all that its requests reach first does inside the cloud."""
 
     @property
     def key(self) -> AlertKey:
@@ -148,6 +150,26 @@ def group_alerts(
         replace(groups[top], child_scopes=tuple(sorted({scope for _, scope in children} - {top[1]})))
         for top, children in sorted(children_by_top.items())
     ]
+
+
+def mark_answering_inside(
+    groups: Iterable[AlertGroup], entries: Mapping[str, Iterable[str]], answering: Collection[str]
+) -> list[AlertGroup]:
+    """Return the groups, those of systems that fail only outside marked.
+
+    `entries` are the components that requests to each hosted system reach first, `answering` the systems and components
+    that answer at this moment, by id; what is not known does not answer.
+    """
+    return [
+        replace(group, answers_inside=all(entry in answering for entry in first))
+        if group.sli == "availability" and (first := tuple(entries.get(_system_id(group.scope), ())))
+        else group
+        for group in groups
+    ]
+
+
+def _system_id(scope: Scope) -> str:
+    return scope.id if scope.kind == "system" else ""
 
 
 def topmost_firing(firing: Iterable[NodeT], parent_of: Mapping[NodeT, NodeT]) -> dict[NodeT, list[NodeT]]:

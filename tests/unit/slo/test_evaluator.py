@@ -19,7 +19,7 @@ from telemetry.slo.evaluator import SloEvaluator
 from tests.unit.ledger import HCM, Ledger, aim, centre, world
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence, Set as AbstractSet
 
     from telemetry.core.slo.burn_rate import AlarmStates
     from telemetry.core.slo.evaluation import Evaluation
@@ -55,9 +55,13 @@ class Steps:
 
     def __init__(self) -> None:
         self.asked: list[list[str]] = []
+        self.answering: AbstractSet[str] = frozenset()
 
-    def step(self, judgements: Sequence[Evaluation], now: int) -> Mapping[tuple[str, str], AlarmStates]:
+    def step(
+        self, judgements: Sequence[Evaluation], now: int, answering: AbstractSet[str]
+    ) -> Mapping[tuple[str, str], AlarmStates]:
         assert now
+        self.answering = answering
         self.asked.append(sorted({j.scoped.objective.id for j in judgements}))
         return {}
 
@@ -299,3 +303,17 @@ def test_a_device_is_judged_on_its_centres_clock() -> None:
         watch.on_totals("c1", "5m", Window(t, t + SLOT), [Total("c1", "device:c1-kiosk1", "5m", t, "vn83", UP)])
     (found,) = watch.evaluate_all(NOW)
     assert found.status.good_bad.good == 300
+
+
+def test_alerts_are_given_which_systems_answer_at_the_moment() -> None:
+    steps = Steps()
+    evaluator = watching(past(), [world()], steps)
+    states = {
+        "system:up": StateSegment(NOW - MINUTE, NOW + MINUTE, "up"),
+        "system:down": StateSegment(NOW - MINUTE, NOW + MINUTE, "down"),
+        "system:silent": StateSegment(NOW - MINUTE, NOW, "up"),
+        "centre:c1": StateSegment(NOW - MINUTE, NOW + MINUTE, "up"),
+    }
+    evaluator.on_recent_state({scope: RecentState((segment,)) for scope, segment in states.items()})
+    evaluator.evaluate(NOW)
+    assert steps.answering == {"up"}
