@@ -7,6 +7,8 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from telemetry.core.inventory import AdministrativeUnit
+from tests.cloud_examples import ONESTOP
+from tests.hosted_network import hosting, observe
 from tests.program.network import busy
 from tests.program.promises import judged, promised, promising_on
 from tests.program.test_history_pages import fill_last_week, import_log
@@ -42,7 +44,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "/compare?periods=own&from=2026-11-16&to=2026-11-22&centre1=vn83-a&centre2=vn83-b",
     ),
     "/systems": ("/systems",),
-    "/systems/{ident}": ("/systems/vn83-portal",),
+    "/systems/{ident}": ("/systems/vn83-portal", f"/systems/{ONESTOP}"),
     "/devices": ("/devices", "/devices?centre=vn83-a"),
     "/devices/{ident}": ("/devices/vn83-a-kiosk1",),
     "/maintenance": ("/maintenance",),
@@ -62,8 +64,12 @@ REFUSED = ("/?from=yesterday", "/centres/vn83-a?from=yesterday", "/centres/vn83-
 
 
 def page_network(store: Store) -> Network:
-    """Return two centres of a district with objectives, with a morning and a week behind them, and an imported log."""
-    net = judged(busy(promising_on(store, _province_with_a_district())))
+    """Return two centres of a district with objectives, with a morning and a week behind them, and an imported log.
+
+    A hosted system is down, because its database is.
+    """
+    net = judged(busy(promising_on(store, hosting(_province_with_a_district()))))
+    observe(net, onestop="down", web="down", app="down", db="down")
     fill_last_week(net)
     import_log(net)
     net.store.reconcile()
