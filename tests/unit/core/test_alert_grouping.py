@@ -6,7 +6,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from telemetry.core.calendar.windows import DAY, HOUR, MINUTE, Window
-from telemetry.core.slo.alert_grouping import AlertGroup, FiringObjective, group_alerts
+from telemetry.core.slo.alert import alert_cause
+from telemetry.core.slo.alert_grouping import AlertGroup, FiringObjective, group_alerts, mark_answering_inside
 from telemetry.core.slo.burn_rate import NO_ALARMS, AlarmStates, advance
 from tests.judging import Line, at_centre, at_device, at_system, out
 
@@ -156,3 +157,10 @@ def test_a_provinces_alert_stays_over_lunch_and_does_not_begin_there() -> None:
     key = ("connectivity", "province:vn83", PAGE)
     (root,) = group_alerts(closed, {}, {key: NOW - 10 * MINUTE}, NOW)
     assert (root.scope, len(root.child_scopes), root.is_open, root.is_burning) == ("province:vn83", 3, False, False)
+
+
+def test_the_network_is_the_cause_only_where_all_entries_of_a_system_answer() -> None:
+    groups = group_alerts(dead(at_system("a"), at_system("b"), at_system("c"), at_centre(1)), {}, {}, NOW)
+    marked = mark_answering_inside(groups, {"a": ("a--web",), "b": ("b--web", "b--api")}, {"a--web", "b--web"})
+    causes = {group.scope: alert_cause(group) for group in marked if group.scope.kind == "system"}
+    assert causes == {"system:a": "network", "system:b": "system", "system:c": "system"}
