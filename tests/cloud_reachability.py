@@ -14,7 +14,7 @@ from infra.config.options import CloudOptions
 from infra.plan.cloud.names import CLUSTER_API
 from infra.plan.cloud.network_policies import NetworkParty, NetworkPolicies
 from infra.targets.kubernetes.cloud.manifests import system_manifests
-from infra.targets.kubernetes.cloud.objects import HostedSpec, pod_selector, policy_selector
+from infra.targets.kubernetes.cloud.objects import DATABASE_CLUSTER_LABEL, HostedSpec, pod_selector, policy_selector
 from tests.cloud_examples import GROUND
 from tests.hosted_objects import cluster_options
 
@@ -79,14 +79,18 @@ def _undeclared_in(namespace: str) -> str:
 
 
 def _rendered_pod_labels(objects: Iterable[Json]) -> dict[tuple[str, ...], Mapping[str, str]]:
-    """Return the labels of the pods of every workload, by namespace and name of the workload."""
+    """Return the labels of the pods of every workload, by namespace and name of the workload.
+
+    The operator of a database gives its pods the name of their cluster as well.
+    """
     found: dict[tuple[str, ...], Mapping[str, str]] = {}
     for one in objects:
         if one["kind"] in {"Deployment", "StatefulSet", "CronJob", "Cluster"}:
             spec = one["spec"]
             template = spec.get("jobTemplate", {}).get("spec", spec).get("template")
-            labels = template["metadata"]["labels"] if template else spec["inheritedMetadata"]["labels"]
-            found[one["metadata"]["namespace"], one["metadata"]["name"]] = labels
+            name = one["metadata"]["name"]
+            inherited = {} if template else {**spec["inheritedMetadata"]["labels"], DATABASE_CLUSTER_LABEL: name}
+            found[one["metadata"]["namespace"], name] = template["metadata"]["labels"] if template else inherited
     return found
 
 
