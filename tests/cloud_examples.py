@@ -77,13 +77,13 @@ PEERS = {
 PLATFORM: Mapping[str, PlatformService] = {
     service.name: service
     for service in (
-        PlatformService("dns", "kube-system", port=53),
+        PlatformService("dns", "kube-system", "10.84.0.53", port=53),
         PlatformService("time", address="10.84.0.10", port=123),
-        PlatformService("logs", "platform-logs", port=3100),
-        PlatformService("identity", "platform-identity", port=8443),
+        PlatformService("logs", "platform-logs", "10.84.0.50", port=3100),
+        PlatformService("identity", "platform-identity", "10.84.0.51", port=8443),
         PlatformService("registry", address="10.84.0.20", port=443),
-        PlatformService("secrets", "platform-secrets", port=8200),
-        PlatformService("metrics", "platform-metrics", port=9090),
+        PlatformService("secrets", "platform-secrets", "10.84.0.52", port=8200),
+        PlatformService("metrics", "platform-metrics", "10.84.0.54", port=9090),
         PlatformService("backup", address="10.84.0.30", port=443),
         PlatformService("objects", address="10.84.0.40", port=443),
     )

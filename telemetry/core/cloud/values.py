@@ -190,7 +190,9 @@ class Peer:
 
 @dataclass(frozen=True, slots=True)
 class PlatformService:
-    """A service of the platform that every system uses: in a namespace of the cluster, or at an address.
+    """A service of the platform that every system uses: in a namespace of the cluster, at an address, or both.
+
+    Pods use the namespace when there is one, machines the address.
 
     `provider` says whether an agency or an enterprise runs it.
     """

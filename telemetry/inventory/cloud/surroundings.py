@@ -147,8 +147,9 @@ def build_platform(doc: TomlDocument) -> dict[str, PlatformService]:
 
 def _build_service(name: PlatformName, r: Record) -> PlatformService:
     namespace, address = r.text("namespace", ""), r.text("address", "")
-    if bool(namespace) is bool(address):
-        r.add_fault("namespace", "and address: exactly one of them is needed", "say where the service is, once")
+    if not namespace and not address:
+        remedy = "write the namespace for pods, the address for machines"
+        r.add_fault("namespace", "and address: at least one of them is needed", remedy)
     if namespace and not IDENTIFIER.fullmatch(namespace):
         r.add_fault("namespace", f"{namespace!r} is not the name of a namespace", "use 1 to 63 of a-z, 0-9 and -")
     if address and not _is_address(address):

@@ -291,6 +291,16 @@ def test_a_peer_that_is_known_by_name_only_is_a_fault_where_a_group_needs_its_ne
         resources_of(replace(base, peers=peers, flows=(*base.flows, flow)))
 
 
+def test_a_platform_service_without_an_address_is_a_fault_and_does_not_open_the_network_it_is_in() -> None:
+    base = base_declaration()
+    logs = replace(base.platform["logs"], address="", declared_at="cloud.toml:112")
+    with pytest.raises(ConfigError) as caught:
+        resources_of(replace(base, platform={**base.platform, "logs": logs}))
+    (fault,) = caught.value.faults
+    assert (fault.file, fault.line, fault.field) == ("cloud.toml", 112, "platform:logs")
+    assert fault.remedy == "write address in [platform.logs] of cloud.toml; namespace may stay"
+
+
 @given(declarations())
 def test_what_is_drawn_is_created_in_order_or_refused_with_a_remedy(declaration: CloudDeclaration) -> None:
     locked = replace(declaration, lock=base_lock(*sorted(declaration.systems)))

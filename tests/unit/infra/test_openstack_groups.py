@@ -208,9 +208,11 @@ def test_exactly_the_declared_connections_pass(declaration: CloudDeclaration) ->
     assert found == declared(plan)
 
 
-def test_a_platform_service_with_an_address_is_named_by_it_and_others_by_their_network() -> None:
-    plan = planned(base_declaration())
+def test_a_platform_service_is_named_by_its_address_and_never_by_its_network() -> None:
+    base = base_declaration()
+    nowhere = replace(base.platform["logs"], address="")
+    plan = planned(replace(base, platform={**base.platform, "logs": nowhere}))
     system = plan.system(ONESTOP)
     ends = {one.target.name: one.target for one in plan.platform_connections if one.target.kind == "platform"}
     assert remote_networks(plan, system, ends["time"]) == ("10.84.0.10/32",)
-    assert remote_networks(plan, system, ends["logs"]) == ("10.84.0.0/18",)
+    assert remote_networks(plan, system, ends["logs"]) == ()

@@ -197,7 +197,7 @@ EDITS = {
         ('cidrs = ["10.10.0.0/16"]', 'cidrs = ["10.10.0.0"]', "cidrs: '10.10.0.0' is not an IPv4 network"),
         ('hosts = ["ngsp.example"]', 'hosts = ["NGSP"]', "hosts: 'NGSP' is not a host name"),
         ('address = "10.84.0.10"', 'address = "time.example"', "address: 'time.example' is not an IPv4 address"),
-        ('address = "10.84.0.10"', 'address = ""', "namespace: and address: exactly one of them is needed"),
+        ('address = "10.84.0.10"', 'address = ""', "namespace: and address: at least one of them is needed"),
         ("[platform.time]", "[platform.coffee]", "coffee: is unknown here"),
         ("keep_days = 90", "keep_days = 0", "keep_days: 0 is out of range: from 1 to 3660"),
         ('medium = "tape"', 'medium = "paper"', "medium: 'paper' is not known"),

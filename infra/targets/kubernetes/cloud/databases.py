@@ -59,7 +59,7 @@ def backup_endpoint(spec: HostedSpec) -> str:
     service = spec.plan.declaration.platform.get("backup")
     if service is None:
         return ""
-    host = service.address or f"backup.{service.namespace}.svc"
+    host = f"backup.{service.namespace}.svc" if service.namespace else service.address
     return f"https://{host}:{service.port or 443}"
 
 

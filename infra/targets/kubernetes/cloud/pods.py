@@ -99,7 +99,8 @@ def object_store_url(spec: HostedSpec) -> str:
     service = spec.plan.declaration.platform.get("objects")
     if service is None:
         return ""
-    return f"https://{service.address or f'objects.{service.namespace}.svc'}:{service.port or HTTPS_PORT}"
+    host = f"objects.{service.namespace}.svc" if service.namespace else service.address
+    return f"https://{host}:{service.port or HTTPS_PORT}"
 
 
 def called_components(spec: HostedSpec, component: ComponentPlan) -> tuple[ComponentPlan, ...]:

@@ -98,8 +98,11 @@ def _networks_of_end(
     plan: CloudPlan, system: SystemPlan, connection: AllowedConnection, end: Endpoint
 ) -> Iterator[Fault]:
     networks, at = remote_networks(plan, system, end), connection.declared_at
+    if end.kind == "platform" and end.name in plan.declaration.platform:
+        at = plan.declaration.platform[end.name].declared_at
     if not networks:
-        remedy = "write its cidrs in cloud.toml" if end.kind == "outside" else "write its address in cloud.toml"
+        own = f"write address in [platform.{end.name}] of cloud.toml; namespace may stay"
+        remedy = "write its cidrs in cloud.toml" if end.kind == "outside" else own
         yield new_fault(at, str(end), "has no network, and security groups know addresses, no names", remedy)
     for network in networks:
         if problem := network_problem(network):

@@ -65,15 +65,15 @@ def is_container(plan: CloudPlan, end: Endpoint) -> bool:
 def remote_networks(plan: CloudPlan, system: SystemPlan, end: Endpoint) -> tuple[str, ...]:
     """Return the networks of an end outside of a system; empty when none is known.
 
-    A service of the platform has its address, or else the network of the zone `manage`; there the objects are, too.
+    A service of the platform has its address: the whole zone `manage` in its place would open all that is in it.
+    Objects are in that zone.
     """
     declaration = plan.declaration
     if end.kind == "outside":
         return declaration.peers[end.name].cidrs
     if end.kind == "platform":
         address = declaration.platform[end.name].address if end.name in declaration.platform else ""
-        network = address or site_network(declaration, "manage", system.declared.site)
-        return (_as_network(network),) if network else ()
+        return (_as_network(address),) if address else ()
     if end.kind == "component" and is_container(plan, end):
         network = site_network(declaration, "manage", system.declared.site)
         return (network,) if network else ()
