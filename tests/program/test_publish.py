@@ -111,7 +111,7 @@ def test_a_month_becomes_a_file_of_the_inventory(place: Place) -> None:
     place.fill(down_ms=HOUR_MS)
     done = motcua(place, MONTH)
     assert done.returncode == 0, done.stderr
-    assert f"{place.published}: 363 scopes" in done.stdout
+    assert f"{place.published}: 366 scopes" in done.stdout
     assert "Worst centres" in done.stdout
     centre = place.row(f"centre:{CENTRE}")
     days = sum(bool(place.world.centres[CENTRE].open_windows(day_window(day, ZONE))) for day in DAYS)
