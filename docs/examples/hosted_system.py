@@ -9,6 +9,7 @@ from telemetry.core.cloud.values import (
     CloudDeclaration,
     Component,
     ComponentSize,
+    Ground,
     HostedSystem,
     LockEntry,
     Peer,
@@ -29,6 +30,8 @@ shared = CloudDeclaration(
               "metrics": PlatformService("metrics", "platform-metrics", port=9090),
               "secrets": PlatformService("secrets", "platform-secrets", port=8200),
               "backup": PlatformService("backup", address="10.84.0.30", port=443)},
+    ground=Ground(network_policies_enforced=True, storage_encrypted=True, etcd_encrypted=True, control_planes=3,
+                  time_synchronised=True),
 )  # fmt: skip
 DIGESTS = dict.fromkeys(("pages", "gate", "postgresql"), "sha256:" + "0" * 64)
 cloud = CloudOptions(registry="registry.example", api_server_networks=("10.84.0.2/32",), image_digests=DIGESTS)

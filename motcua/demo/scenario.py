@@ -92,11 +92,13 @@ def demo_inventory(inventory: Inventory, options: DemoOptions) -> Inventory:
     own = [c for c in ordered if not c.imported]
     chosen = {c.id: c for c in own[: options.centres or len(own)]}
     first = own[0].id
-    devices = {d.id: d for d in inventory.devices.values() if d.centre in chosen or d.centre not in inventory.centres}
+    # Nobody stands for outside parties here, and no network forbids a path: who only watches those has no agent.
+    watched = [s for s in inventory.systems.values() if s.kind not in {PEER, CLOSED_PATH}]
+    watching = {vantage for system in watched for vantage in system.vantage}
+    inside = [d for d in inventory.devices.values() if d.centre not in inventory.centres and d.id in watching]
+    devices = {d.id: d for d in (*(d for d in inventory.devices.values() if d.centre in chosen), *inside)}
     host = Device(f"{first}-host1", first, "host", every_ms=15_000, critical=False)
     devices[host.id] = host
-    # Nobody stands for outside parties here, and no network forbids a path.
-    watched = (s for s in inventory.systems.values() if s.kind not in {PEER, CLOSED_PATH})
     own_systems = [replace(s, vantage=tuple(v for v in s.vantage if v in devices)) for s in watched]
     systems = {s.id: replace(s, quorum=min(s.quorum, len(s.vantage))) for s in own_systems if s.vantage}
     systems[HOST_SYSTEM] = System(
