@@ -20,8 +20,8 @@ STACK_OUTPUTS = ("caCertificate", "caChain", "caKey")
 LEDGER_HEADER = "serial,name,not_before,not_after\n"
 PULUMI_TIMEOUT_S = 180
 INSTALL_REMEDY = (
-    'pip install "motcua[infra]"; a key and a request alone: umask 077; openssl req -newkey ec -nodes '
-    "-pkeyopt ec_paramgen_curve:P-256 -subj /CN=NAME -keyout NAME.key -out NAME.csr"
+    'pip install "motcua[server]" or pip install "motcua[infra]"; a key and a request alone: umask 077; '
+    "openssl req -newkey ec -nodes -pkeyopt ec_paramgen_curve:P-256 -subj /CN=NAME -keyout NAME.key -out NAME.csr"
 )
 
 

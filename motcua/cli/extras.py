@@ -9,17 +9,17 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 EXTRAS: Final = ("edge", "server", "infra")
-_SERVER, _BOTH, _INFRA = ("server",), ("server", "infra"), ("infra",)
+_SERVER, _BOTH = ("server",), ("server", "infra")
 EXTRAS_BY_COMMAND: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType({
     "agent": ("edge", "server"),
     "api": _SERVER,
     "backtest arrivals": _SERVER,
     "backtest waits": _SERVER,
     "broker": _SERVER,
-    "ca request": _INFRA,
-    "ca root": _INFRA,
-    "ca show": _INFRA,
-    "ca sign": _INFRA,
+    "ca request": _BOTH,
+    "ca root": _BOTH,
+    "ca show": _BOTH,
+    "ca sign": _BOTH,
     "cloud check": _BOTH,
     "cloud diff": _BOTH,
     "cloud dossier": _BOTH,
@@ -38,7 +38,7 @@ EXTRAS_BY_COMMAND: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType({
     "drift": _BOTH,
     "ingest": _SERVER,
     "inventory check": _BOTH,
-    "inventory check --policy": _INFRA,
+    "inventory check --policy": _BOTH,
     "inventory graph": _BOTH,
     "inventory graph --plan": _BOTH,
     "inventory openslo export": _BOTH,
@@ -51,7 +51,7 @@ EXTRAS_BY_COMMAND: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType({
     "replay": _SERVER,
     "report": _SERVER,
     "rollup": _SERVER,
-    "rotation report": _INFRA,
+    "rotation report": _BOTH,
     "version": (),
 })  # fmt: skip
 """Each command, with the option that needs more, and the extras of which one is enough; none for `()`."""
