@@ -98,7 +98,8 @@ def stack_options(stage: str) -> StackOptions:
     """Return the options of a stage's stack of hosted systems."""
     digests = {"web": _DIGEST, "app": _DIGEST, "postgresql": _DIGEST}
     return StackOptions.model_validate({
-        "stage": stage, "target": "kubernetes", "cloud": {"part": "hosted", "imageDigests": digests},
+        "stage": stage, "target": "kubernetes",
+        "cloud": {"part": "hosted", "imageDigests": digests, "apiServerNetworks": ["10.84.0.2/32"]},
     })  # fmt: skip
 
 
