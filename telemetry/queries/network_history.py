@@ -6,9 +6,8 @@ changes (see `totals_cache`): by bucket and by service, not by both, so that a p
 
 from __future__ import annotations
 
-import threading
 from bisect import bisect_right
-from collections import OrderedDict, defaultdict
+from collections import defaultdict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -18,13 +17,12 @@ from telemetry.queries.buckets import BucketQuery
 from telemetry.queries.period_history import PeriodHistory, PeriodRows, choose_bucket, history_of_centres
 from telemetry.queries.queue_history import pieces_to_remember
 from telemetry.queries.queues import CENTRES_PER_READ, queue_history_rows
-from telemetry.queries.totals_cache import SETTLING_MS
+from telemetry.queries.settled_cache import SettledCache, settled_version
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from telemetry.core.calendar.windows import Window
-    from telemetry.core.in_service import ServicePeriods
     from telemetry.core.inventory import Centre
     from telemetry.queries.period_history import DayRange
     from telemetry.queries.queue_history import HistoryInputs
@@ -55,39 +53,24 @@ class NetworkHistoryReader:
 
     def __init__(self, store: TotalsReader, inputs: Callable[[], HistoryInputs]) -> None:
         self._store, self._inputs = store, inputs
-        self._lock = threading.Lock()
-        self._sums: OrderedDict[tuple[str, BucketQuery, str | None], tuple[int, CentreSums]] = OrderedDict()
-        self._histories: OrderedDict[HistoryKey, tuple[tuple[int, ...], PeriodHistory]] = OrderedDict()
-        self._size = 0
-        self._made_with: tuple[str, ServicePeriods] | None = None
+        self._sums: SettledCache[tuple[str, BucketQuery, str | None], CentreSums] = SettledCache(MAX_CACHED_SUMS)
+        self._histories: SettledCache[HistoryKey, PeriodHistory] = SettledCache(MAX_CACHED_HISTORIES)
 
     def read(self, centres: Sequence[Centre], days: DayRange, service: str | None = None) -> PeriodHistory:
         """Return the history of `centres` as one; a day is shown by hour, more days by day or month."""
         inputs = self._inputs()
-        self._forget_other_declarations(inputs)
+        for cache in (self._sums, self._histories):
+            cache.forget_other_declarations((inputs.version, inputs.periods))
         key = tuple(centre.id for centre in centres), days, service
         versions = tuple(_version_of(centre, days.window, inputs) for centre in centres)
-        with self._lock:
-            cached = self._histories.get(key)
-            if cached is not None and cached[0] == versions and all(versions):
-                self._histories.move_to_end(key)
-                return cached[1]
+        cached = self._histories.recall(key, versions)
+        if cached is not None:
+            return cached
         bucket = choose_bucket(days, by_half_hour=False)
         query = BucketQuery(days.window, bucket, days.zone)
         history = history_of_centres(centres, days, service, self._rows(centres, query, service, inputs), inputs.now)
-        if all(versions):
-            with self._lock:
-                self._histories[key] = versions, history
-                while len(self._histories) > MAX_CACHED_HISTORIES:
-                    self._histories.popitem(last=False)
+        self._histories.remember(key, versions, history)
         return history
-
-    def _forget_other_declarations(self, inputs: HistoryInputs) -> None:
-        with self._lock:
-            if self._made_with != (inputs.version, inputs.periods):
-                self._sums.clear()
-                self._histories.clear()
-                self._size, self._made_with = 0, (inputs.version, inputs.periods)
 
     def _rows(
         self, centres: Sequence[Centre], query: BucketQuery, service: str | None, inputs: HistoryInputs
@@ -118,22 +101,12 @@ class NetworkHistoryReader:
         """Yield each centre's sums over a piece, remembered or read."""
         for first in range(0, len(centres), CENTRES_PER_READ):
             chunk = centres[first : first + CENTRES_PER_READ]
-            known = {centre.id: self._recall(centre, query, service, inputs) for centre in chunk}
+            versions = {centre.id: _version_of(centre, query.window, inputs) for centre in chunk}
+            known = {ident: self._sums.recall((ident, query, service), versions[ident]) for ident in versions}
             missing = [centre for centre in chunk if known[centre.id] is None]
             if missing:
                 known |= self._read(missing, query, service, inputs)
             yield from ((ident, sums) for ident, sums in known.items() if sums is not None)
-
-    def _recall(
-        self, centre: Centre, query: BucketQuery, service: str | None, inputs: HistoryInputs
-    ) -> CentreSums | None:
-        key = centre.id, query, service
-        with self._lock:
-            cached = self._sums.get(key)
-            if cached is None or cached[0] != _version_of(centre, query.window, inputs):
-                return None
-            self._sums.move_to_end(key)
-            return cached[1]
 
     def _read(
         self, centres: Sequence[Centre], query: BucketQuery, service: str | None, inputs: HistoryInputs
@@ -143,18 +116,9 @@ class NetworkHistoryReader:
             rows[row.centre].append(row)
         read = {ident: sums_of_rows(own) for ident, own in rows.items()}
         for centre in centres:
-            self._remember((centre.id, query, service), _version_of(centre, query.window, inputs), read[centre.id])
+            sums, version = read[centre.id], _version_of(centre, query.window, inputs)
+            self._sums.remember((centre.id, query, service), version, sums, sums.size)
         return read
-
-    def _remember(self, key: tuple[str, BucketQuery, str | None], version: int, sums: CentreSums) -> None:
-        if not version:
-            return
-        with self._lock:
-            former = self._sums.pop(key, None)
-            self._sums[key] = version, sums
-            self._size += sums.size - (former[1].size if former else 0)
-            while self._size > MAX_CACHED_SUMS:
-                self._size -= self._sums.popitem(last=False)[1][1].size
 
 
 def sums_of_rows(rows: Iterable[QueueHistoryRow]) -> CentreSums:
@@ -168,6 +132,4 @@ def sums_of_rows(rows: Iterable[QueueHistoryRow]) -> CentreSums:
 
 
 def _version_of(centre: Centre, window: Window, inputs: HistoryInputs) -> int:
-    """Return the version of a centre's totals in a window, 0 when they may still change unnoticed."""
-    settled = window.end + SETTLING_MS <= inputs.now
-    return inputs.snapshot.reopened_at(centre.id) if settled else 0
+    return settled_version(inputs.snapshot, centre.id, window, inputs.now)

@@ -6,9 +6,8 @@ which it does when a total of its past is written (see `totals_cache`).  Of a la
 
 from __future__ import annotations
 
-import threading
 from bisect import bisect_right
-from collections import OrderedDict, defaultdict
+from collections import defaultdict
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -19,6 +18,7 @@ from telemetry.core.inventory import local_date
 from telemetry.queries.queue_groups import add_offered_work, counters_by_bucket, group_key, group_rows
 from telemetry.queries.queues import growing_chunks, queue_history_rows
 from telemetry.queries.rows_in_order import RowsInOrder
+from telemetry.queries.settled_cache import SettledCache, settled_version
 from telemetry.queries.totals_cache import SETTLING_MS
 
 if TYPE_CHECKING:
@@ -68,21 +68,14 @@ class QueueHistoryReader:
         self, store: TotalsReader, inputs: Callable[[], HistoryInputs], open_windows: OpenWindowsCache
     ) -> None:
         self._store, self._inputs, self._open_windows = store, inputs, open_windows
-        self._lock = threading.Lock()
-        self._rows: OrderedDict[tuple[str, QueueHistoryRequest], tuple[int, Rows]] = OrderedDict()
-        self._merges: OrderedDict[tuple[tuple[str, ...], QueueHistoryRequest], tuple[tuple[int, ...], Rows]]
-        self._merges = OrderedDict()
-        self._size = 0
-        self._made_with: tuple[str, ServicePeriods] | None = None
+        self._rows: SettledCache[tuple[str, QueueHistoryRequest], Rows] = SettledCache(MAX_CACHED_ROWS)
+        self._merges: SettledCache[tuple[tuple[str, ...], QueueHistoryRequest], Rows] = SettledCache(MAX_CACHED_MERGES)
 
     def rows(self, centres: Sequence[Centre], asked: QueueHistoryRequest) -> RowsInOrder[QueueHistoryRow]:
         """Return the rows in order; those by centre, or by centre and service, are computed as they are read."""
         inputs = self._inputs()
-        with self._lock:
-            if self._made_with is None or self._made_with != (inputs.version, inputs.periods):
-                self._rows.clear()
-                self._merges.clear()
-                self._size, self._made_with = 0, (inputs.version, inputs.periods)
+        for cache in (self._rows, self._merges):
+            cache.forget_other_declarations((inputs.version, inputs.periods))
         in_order = sorted(centres, key=lambda centre: centre.id)
         if asked.by in {None, "centre"}:
             return RowsInOrder(self._rows_of(in_order, asked, inputs))
@@ -91,17 +84,12 @@ class QueueHistoryReader:
     def _merged_rows(self, centres: Sequence[Centre], asked: QueueHistoryRequest, inputs: HistoryInputs) -> Rows:
         key = tuple(centre.id for centre in centres), asked
         reopened = tuple(_reopened_at(centre, asked, inputs) for centre in centres)
-        with self._lock:
-            cached = self._merges.get(key)
-            if cached is not None and cached[0] == reopened:
-                self._merges.move_to_end(key)
-                return cached[1]
+        cached = self._merges.recall(key, reopened)
+        if cached is not None:
+            return cached
         rows = merge_rows(self._rows_of(centres, asked, inputs))
-        if all(reopened) and len(rows) <= MAX_MERGED_ROWS:
-            with self._lock:
-                self._merges[key] = reopened, rows
-                while len(self._merges) > MAX_CACHED_MERGES:
-                    self._merges.popitem(last=False)
+        if len(rows) <= MAX_MERGED_ROWS:
+            self._merges.remember(key, reopened, rows)
         return rows
 
     def _rows_of(
@@ -113,20 +101,12 @@ class QueueHistoryReader:
     def _rows_of_chunk(
         self, centres: Sequence[Centre], asked: QueueHistoryRequest, inputs: HistoryInputs
     ) -> Iterator[QueueHistoryRow]:
-        cached = {centre.id: self._recall(centre, asked, inputs) for centre in centres}
+        versions = {centre.id: _reopened_at(centre, asked, inputs) for centre in centres}
+        cached = {ident: self._rows.recall((ident, asked), version) for ident, version in versions.items()}
         missing = [centre for centre in centres if cached[centre.id] is None]
         fresh = self._read(missing, asked, inputs) if missing else {}
         for centre in centres:
             yield from cached[centre.id] or fresh.get(centre.id, ())
-
-    def _recall(self, centre: Centre, asked: QueueHistoryRequest, inputs: HistoryInputs) -> Rows | None:
-        key = centre.id, asked
-        with self._lock:
-            cached = self._rows.get(key)
-            if cached is None or cached[0] != _reopened_at(centre, asked, inputs):
-                return None
-            self._rows.move_to_end(key)
-            return cached[1]
 
     def _read(self, centres: Sequence[Centre], asked: QueueHistoryRequest, inputs: HistoryInputs) -> dict[str, Rows]:
         """Read the rows of centres and remember the settled ones."""
@@ -141,8 +121,9 @@ class QueueHistoryReader:
         rows_by_centre: dict[str, Rows] = {}
         for centre in centres:
             own = {key: sums for key, sums in counters.items() if key[0] == centre.id}
-            rows_by_centre[centre.id] = _group_rows_of_centre(by_centre[centre.id], centre, asked, inputs, own)
-            self._remember(centre, asked, inputs, rows_by_centre[centre.id])
+            rows = _group_rows_of_centre(by_centre[centre.id], centre, asked, inputs, own)
+            rows_by_centre[centre.id] = rows
+            self._rows.remember((centre.id, asked), _reopened_at(centre, asked, inputs), rows, 1 + len(rows))
         return rows_by_centre
 
     def _queue_rows(
@@ -162,22 +143,9 @@ class QueueHistoryReader:
                 rows.extend(self._rows_of_chunk(in_zone, piece_asked, inputs))
             yield from join_pieces(rows, query.buckets())
 
-    def _remember(self, centre: Centre, asked: QueueHistoryRequest, inputs: HistoryInputs, rows: Rows) -> None:
-        reopened = _reopened_at(centre, asked, inputs)
-        if not reopened:
-            return
-        with self._lock:
-            former = self._rows.pop((centre.id, asked), None)
-            self._rows[centre.id, asked] = reopened, rows
-            self._size += 1 + len(rows) - (1 + len(former[1]) if former else 0)
-            while self._size > MAX_CACHED_ROWS:
-                self._size -= 1 + len(self._rows.popitem(last=False)[1][1])
-
 
 def _reopened_at(centre: Centre, asked: QueueHistoryRequest, inputs: HistoryInputs) -> int:
-    """Return the version of a centre's totals in the window, 0 when they may still change unnoticed."""
-    settled = asked.query.window.end + SETTLING_MS <= inputs.now
-    return inputs.snapshot.reopened_at(centre.id) if settled else 0
+    return settled_version(inputs.snapshot, centre.id, asked.query.window, inputs.now)
 
 
 def pieces_to_remember(query: BucketQuery, now: int) -> list[Window]:
