@@ -16,6 +16,7 @@ from infra.targets.kubernetes.cloud.objects import (
     component_manifest,
     image_reference,
     object_name,
+    platform_url,
 )
 from infra.targets.kubernetes.cloud.pods import credentials_name, resources
 from infra.targets.kubernetes.cloud.secrets import external_secret, secret_path
@@ -51,16 +52,9 @@ def instances_of(system: SystemPlan, component: ComponentPlan) -> int:
 
 def has_copies(spec: HostedSpec) -> bool:
     """Return whether a store for copies of databases is declared."""
-    return backup_endpoint(spec) != "" and any(store.medium == "objects" for store in spec.plan.declaration.backups)
-
-
-def backup_endpoint(spec: HostedSpec) -> str:
-    """Return the address of the platform's object store for copies, "" without one."""
-    service = spec.plan.declaration.platform.get("backup")
-    if service is None:
-        return ""
-    host = f"backup.{service.namespace}.svc" if service.namespace else service.address
-    return f"https://{host}:{service.port or 443}"
+    return platform_url(spec, "backup") != "" and any(
+        store.medium == "objects" for store in spec.plan.declaration.backups
+    )
 
 
 def _database_objects(
@@ -133,7 +127,7 @@ def _copy_objects(spec: HostedSpec, component: ComponentPlan) -> tuple[Manifest,
     reference = {key: {"name": credentials, "key": key} for key in ("access-key", "secret-key", "ca.crt")}
     configuration = {
         "destinationPath": f"s3://{component.namespace}-copies/",
-        "endpointURL": backup_endpoint(spec),
+        "endpointURL": platform_url(spec, "backup"),
         "endpointCA": reference["ca.crt"],
         "s3Credentials": {"accessKeyId": reference["access-key"], "secretAccessKey": reference["secret-key"]},
         "wal": {"compression": "gzip", "encryption": "AES256"},

@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     from infra.config.options import StackOptions
     from infra.plan.cloud.values import AllowedConnection, CloudPlan, ComponentPlan, SystemPlan, ZonePlan
     from infra.targets.kubernetes.objects import Manifest
-    from telemetry.core.cloud.values import Component, Ground
+    from telemetry.core.cloud.values import Component, Ground, PlatformName
 
 COMPONENT_LABEL, PART_OF_LABEL = "app.kubernetes.io/component", "app.kubernetes.io/part-of"
+HTTPS_PORT = 443
 DATABASE_CLUSTER_LABEL = "cnpg.io/cluster"
 """The label of every pod of a database, with the name of its Cluster."""
 SEPARATED_LEVEL = 3
@@ -108,6 +109,15 @@ def policy_selector(component: Component) -> dict[str, str]:
     if component.kind == "queue":
         return {"app.kubernetes.io/name": name, COMPONENT_LABEL: "rabbitmq"}
     return {**pod_selector(component), KIND_LABEL: component.kind}
+
+
+def platform_url(spec: HostedSpec, name: PlatformName) -> str:
+    """Return the HTTPS address of a service of the platform for pods, "" where it is not declared."""
+    service = spec.plan.declaration.platform.get(name)
+    if service is None:
+        return ""
+    host = f"{name}.{service.namespace}.svc" if service.namespace else service.address
+    return f"https://{host}:{service.port or HTTPS_PORT}"
 
 
 def object_labels(labels: Mapping[str, str], part: str) -> dict[str, str]:

@@ -15,6 +15,7 @@ from infra.targets.kubernetes.cloud.objects import (
     is_end,
     keeps_volumes,
     object_name,
+    platform_url,
     pod_selector,
 )
 from infra.targets.kubernetes.objects import dns_name, empty_dir, plain_variables, secret_variable
@@ -33,7 +34,6 @@ CREDENTIAL_KEYS: Mapping[str, tuple[str, ...]] = {
     "database": ("username", "password"), "queue": ("username", "password"), "objects": ("access-key", "secret-key"),
 }  # fmt: skip
 """What the vault holds for a kind of component that is called."""
-HTTPS_PORT = 443
 SERVICE_PORT_NAME = "service"
 DATA_VOLUME, DATA_FOLDER = "data", "/data"
 VOLUME_GROUP = 10_001
@@ -94,15 +94,6 @@ def bucket_name(target: ComponentPlan) -> str:
     return dns_name(target.namespace, object_name(target.declared))
 
 
-def object_store_url(spec: HostedSpec) -> str:
-    """Return the address of the platform's object store, "" where none is declared."""
-    service = spec.plan.declaration.platform.get("objects")
-    if service is None:
-        return ""
-    host = f"objects.{service.namespace}.svc" if service.namespace else service.address
-    return f"https://{host}:{service.port or HTTPS_PORT}"
-
-
 def called_components(spec: HostedSpec, component: ComponentPlan) -> tuple[ComponentPlan, ...]:
     """Return the components that a component may call, in order of their paths."""
     by_path = {one.declared.path: one for system in spec.plan.systems for one in system.components}
@@ -151,7 +142,7 @@ def _environment(spec: HostedSpec, component: ComponentPlan) -> Iterator[Manifes
         prefix = words.upper().replace("-", "_").replace(".", "_")
         if declared.kind == "objects":
             yield from plain_variables(
-                {f"{prefix}_URL": object_store_url(spec), f"{prefix}_BUCKET": bucket_name(target)}
+                {f"{prefix}_URL": platform_url(spec, "objects"), f"{prefix}_BUCKET": bucket_name(target)}
             )
         else:
             yield from plain_variables({f"{prefix}_HOST": service_host(target), f"{prefix}_PORT": str(declared.port)})
