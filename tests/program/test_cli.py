@@ -61,7 +61,7 @@ def without(library: str, *words: str) -> subprocess.CompletedProcess[str]:
         ("uvicorn", ("api", "--listen", "127.0.0.1:0"), "api", ["server"]),
         ("iotcore", ("broker",), "broker", ["server"]),
         ("paho", ("agent", "--config", "none.toml"), "agent", ["edge", "server"]),
-        ("cryptography", ("inventory", "check", "--policy"), "inventory check --policy", ["infra"]),
+        ("cryptography", ("inventory", "check", "--policy"), "inventory check --policy", ["server", "infra"]),
         ("yaml", ("inventory", "openslo", "export"), "inventory openslo export", ["server", "infra"]),
     ],
 )
