@@ -79,7 +79,7 @@ def _system(ident: str) -> HostedSystem:
 
 
 def _components(ident: str) -> Iterator[Component]:
-    yield Component(ident, "web", "web", "dmz", "M", 2, 4, port=8080, health="/healthz", image="web")
+    yield Component(ident, "web", "web", "dmz", "M", 2, 4, port=8080, health="/healthz", image="web", health_port=9080)
     yield Component(ident, "app", "app", "server", "M", 2, 4, port=8081, health="/healthz", image="app")
     yield Component(ident, "worker", "app", "server", "M", 2, 2, port=8082, health="/healthz", image="app")
     yield Component(ident, "db", "database", "database", "M", 3, 3, 200, 5432, image="postgresql")

@@ -306,6 +306,10 @@ def _store_and_service_examples() -> tuple[AdmissionExample, ...]:
             "admin-port", "port of its own", SERVICE,
             edited(SERVICE, "spec.ports.1.targetPort", 8081),
         ),
+        (
+            "admin-port", "port of its own", edited(SERVICE, "spec.ports.1.name", "health"),
+            edited(edited(SERVICE, "spec.ports.1.name", "health"), "spec.ports.1.targetPort", 8081),
+        ),
         ("tls", "protocol without TLS", GATEWAY, edited(edited(GATEWAY, "spec.listeners.0.protocol", "HTTP"),
                                               "spec.listeners.0.tls", None)),
         ("tls", "ends TLS without", GATEWAY, edited(GATEWAY, "spec.listeners.0.tls", OWN_TLS)),

@@ -106,14 +106,16 @@ def _components(draw: st.DrawFn, system: HostedSystem, ident: str) -> Component:
         zone = draw(st.sampled_from(("server", "database")))
     needed = 1 if system.level <= 2 else 3 if kind == "database" else 2
     least = draw(st.integers(needed, needed + 2))
-    listens = kind in LISTENING
+    listens, is_ours = kind in LISTENING, kind not in {"database", "queue"}
+    port = draw(st.integers(1024, 65_535)) if listens else 0
     return Component(
         system.id, ident, kind, zone, draw(st.sampled_from(sorted(SIZES))),
         least, draw(st.integers(least, least + 4)),
         disk_gb=draw(st.integers(1, 20_000)) if kind in DATA_ZONE_KINDS else 0,
-        port=draw(st.integers(1024, 65_535)) if listens else 0,
+        port=port,
         health=draw(st.sampled_from(("", "/healthz", "/api/v1/health"))) if listens else "",
         image="" if kind == "objects" else draw(st.sampled_from(("onestop-web", "vn83/app", "lib/postgresql"))),
+        health_port=draw(st.sampled_from((0, 1023))) if listens and is_ours else 0,
     )  # fmt: skip
 
 

@@ -129,7 +129,9 @@ def hosted_system(ident: str = ONESTOP, **changes: Any) -> HostedSystem:  # noqa
 def base_components(system: str = ONESTOP) -> tuple[Component, ...]:
     """Return web, app and database of the base system."""
     return (
-        Component(system, "web", "web", "dmz", "S", 2, 4, port=8080, health="/healthz", image="onestop-web"),
+        Component(
+            system, "web", "web", "dmz", "S", 2, 4, port=8080, health="/healthz", image="onestop-web", health_port=9080
+        ),
         Component(system, "app", "app", "server", "M", 2, 2, port=8081, health="/healthz", image="onestop-app"),
         Component(system, "db", "database", "database", "L", 3, 3, 200, 5432, image="postgresql"),
     )

@@ -65,11 +65,12 @@ def cloud_files(declaration: CloudDeclaration) -> dict[str, str]:
             ),
         ),
         "components.csv": _csv(
-            ("system", "id", "kind", "zone", "size", "least", "most", "disk_gb", "port", "health", "image", "was"),
+            ("system", "id", "kind", "zone", "size", "least", "most", "disk_gb", "port", "health", "image", "was",
+             "health_port"),
             (
                 (
                     c.system, c.id, c.kind, c.zone, c.size, c.least, c.most, c.disk_gb or "", c.port or "", c.health,
-                    c.image, " ".join(c.was),
+                    c.image, " ".join(c.was), c.health_port or "",
                 )
                 for c in declaration.components
             ),

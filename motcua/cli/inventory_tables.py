@@ -121,7 +121,12 @@ def _cloud_listings(cloud: CloudDeclaration) -> tuple[Listing, ...]:
 def _component_cells(component: Component) -> tuple[object, ...]:
     least, most = component.least, component.most
     instances = str(least) if least == most else f"{least}–{most}"
-    return component.kind, component.zone, component.size, instances, component.disk_gb or "", component.port or ""
+    return component.kind, component.zone, component.size, instances, component.disk_gb or "", _ports(component)
+
+
+def _ports(component: Component) -> str:
+    """Return the port of the service, and behind a stroke that of health where it is apart."""
+    return "/".join(str(port) for port in (component.port, component.health_port) if port)
 
 
 def _goal_listings(inventory: Inventory) -> tuple[Listing, ...]:

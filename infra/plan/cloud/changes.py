@@ -191,7 +191,9 @@ def _volume_changes(old: ComponentRecord, new: ComponentRecord) -> Iterator[Clou
 
 def _setting_changes(old: ComponentRecord, new: ComponentRecord) -> Iterator[CloudChange]:
     names = [
-        field.name for field in fields(ComponentRecord) if field.name in {"size", "least", "most", "port", "image"}
+        field.name
+        for field in fields(ComponentRecord)
+        if field.name in {"size", "least", "most", "port", "health_port", "image"}
     ]
     changed = [f"{name} {getattr(old, name)} → {getattr(new, name)}" for name in names if _differ(old, new, name)]
     if changed:

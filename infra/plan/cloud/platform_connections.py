@@ -74,7 +74,7 @@ def _scrape_connections(
 ) -> Iterator[AllowedConnection]:
     """Yield the way in for figures and probes."""
     metrics = platform_endpoint(declaration, "metrics")
-    port = DATABASE_METRICS_PORT if component.kind == "database" else component.port
+    port = DATABASE_METRICS_PORT if component.kind == "database" else component.probe_port
     if metrics is not None and port:
         yield AllowedConnection(metrics, here, port, origin="platform", why="figures and probes")
 

@@ -55,6 +55,7 @@ class ComponentRecord:
     image: str
     own_storage: bool
     was: tuple[str, ...] = ()
+    health_port: int = 0
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -138,5 +139,5 @@ def _component_record(system: SystemPlan, zone: ZonePlan, component: ComponentPl
     most = max(one.most, instances_of(system.declared, one))
     return ComponentRecord(
         one.system, one.id, one.kind, zone.zone, zone.namespace, zone.cidr, one.size, one.least, most, one.disk_gb,
-        one.port, one.image, level >= SEPARATED_STORAGE_LEVEL, one.was,
+        one.port, one.image, level >= SEPARATED_STORAGE_LEVEL, one.was, one.health_port,
     )  # fmt: skip

@@ -177,7 +177,7 @@ def _system_apart(platform_namespaces: Iterable[str]) -> AdmissionPolicy:
 
 
 def _admin_port() -> AdmissionPolicy:
-    named = "port.?name.orValue('').matches('^(admin|manage|management|metrics)$')"
+    named = "port.?name.orValue('').matches('^(admin|health|manage|management|metrics)$')"
     return AdmissionPolicy(
         "admin-port",
         {"": ("services",)},

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from infra.plan.cloud.values import AllowedConnection, CloudPlan, Endpoint, SystemPlan
     from infra.policy.catalogue import Finding
+    from telemetry.core.cloud.values import Component
 
 UNKNOWN: Final = "chưa khai báo"
 _SPANS: Final = ((86_400, "ngày"), (3_600, "giờ"), (60, "phút"))
@@ -174,12 +175,18 @@ def _applications(system: SystemPlan) -> ReportSection:
             _instances(one.declared.least, one.declared.most),
             f"{_cores(one.size.cpu_millicores)}, {_number(one.size.memory_mb)} MB",
             f"{_number(one.declared.disk_gb)} GB" if one.declared.disk_gb else "–",
-            str(one.declared.port or "–"), one.declared.image or "–",
+            _ports(one.declared), one.declared.image or "–",
         )
         for one in system.components
     )  # fmt: skip
     columns = ("Thành phần", "Loại", "Vùng", "Số bản chạy", "Cấu hình mỗi bản", "Đĩa", "Cổng", "Phần mềm")
     return ReportSection("Ứng dụng và nơi cài đặt", (), columns, rows)
+
+
+def _ports(component: Component) -> str:
+    """Return the port of the service, and that of health and administration where it is apart."""
+    apart = f", quản trị {component.health_port}" if component.health_port else ""
+    return f"{component.port or '–'}{apart}"
 
 
 def _instances(least: int, most: int) -> str:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 KubernetesObject = dict[str, Any]
 Problem = tuple[str, str]
 """(problem, remedy)."""
-_MANAGEMENT_NAMES: Final = frozenset({"admin", "manage", "management", "metrics"})
+_MANAGEMENT_NAMES: Final = frozenset({"admin", "health", "manage", "management", "metrics"})
 _TLS_VERSIONS: Final = ("TLSv1.2", "TLSv1.3", UNKNOWN)
 LEAST_INSTANCES, LEAST_DATABASE_INSTANCES = 2, 3
 

@@ -36,6 +36,7 @@ def check_network(plan: CloudPlan) -> Iterator[CloudBreach]:
     yield from _flow_breaches(plan)
     yield from _undeclared_ends(plan)
     yield from _administration_breaches(plan)
+    yield from _health_breaches(plan)
     if not plan.declaration.ground.network_policies_enforced:
         for system in systems_under(plan, "egress-closed"):
             problem = "the cluster does not enforce network policies, so that every way out is open"
@@ -155,6 +156,27 @@ def _administration_breaches(plan: CloudPlan) -> Iterator[CloudBreach]:
                 )
     for system in systems_under(plan, "admin-source"):
         yield from _source_breaches(plan, system)
+
+
+def _health_breaches(plan: CloudPlan) -> Iterator[CloudBreach]:
+    """Yield health that is answered where people call, and a port of health that others than the system reach."""
+    reached: dict[tuple[str, str], list[AllowedConnection]] = {}
+    for connection in plan.connections:
+        reached.setdefault((connection.target.system, connection.target.name), []).append(connection)
+    for system in systems_under(plan, "admin-port"):
+        for planned in system.components:
+            component = planned.declared
+            callers = [one for one in reached.get((system.id, component.id), ()) if one.source.system != system.id]
+            for one in callers:
+                if component.health_port == one.port:
+                    problem = f"port {one.port} is for health and administration, and {one.source} may call it"
+                    remedy = "let it call the port of the service"
+                    yield component_breach("admin-port", system, component, problem, remedy)
+            public = {one.port for one in callers if one.source.kind in {"edge", "outside"}}
+            if component.health and component.port in public and not component.health_port:
+                problem = f"answers its health at port {component.port}, the port of the service that people call"
+                remedy = "give health and administration a port of their own: health_port"
+                yield component_breach("admin-port", system, component, problem, remedy)
 
 
 def _source_breaches(plan: CloudPlan, system: SystemPlan) -> Iterator[CloudBreach]:

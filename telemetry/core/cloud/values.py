@@ -96,7 +96,10 @@ class HostedSystem:
 
 @dataclass(frozen=True, slots=True)
 class Component:
-    """One part of a hosted system: `least` to `most` instances of a size, in a zone; disk in GB, 0 for none."""
+    """One part of a hosted system: `least` to `most` instances of a size, in a zone; disk in GB, 0 for none.
+
+    `health_port` is the port for health and administration alone, 0 where these are on the service's own `port`.
+    """
 
     system: str
     id: str
@@ -110,7 +113,13 @@ class Component:
     health: str = ""
     image: str = ""
     was: tuple[str, ...] = ()
+    health_port: int = 0
     declared_at: str = field(default="", compare=False)
+
+    @property
+    def probe_port(self) -> int:
+        """Return the port at which it is probed and figures are read: that of administration where it has one."""
+        return self.health_port or self.port
 
     @property
     def path(self) -> str:

@@ -110,16 +110,17 @@ def inside_target(cloud: CloudDeclaration, component: Component) -> tuple[str, s
     """Return the kind and the target of the probe of a component from inside the cloud.
 
     The host is its service in the namespace that `cloud.lock` names; CloudNativePG's own is `NAME-rw`. With a health
-    path the probe asks for it, by TLS unless a flow to the component has none; otherwise it opens a connection.
+    path the probe asks for it, by TLS unless a flow to the component has none, or it has a port of its own for
+    health, which speaks plain HTTP; otherwise it opens a connection.
     """
     namespaces = {(entry.system, entry.zone): entry.name for entry in cloud.lock}
     namespace = namespaces.get((component.system, component.zone), f"{component.system}-{component.zone}")
     service = f"{component.id}-rw" if component.kind == "database" else component.id
-    address = f"{service}.{namespace}.svc:{component.port}"
+    address = f"{service}.{namespace}.svc:{component.probe_port}"
     if not component.health:
         return "tcp", address
     flows = [f for f in cloud.flows if (f.target.system, f.target.name) == (component.system, component.id)]
-    scheme = "https" if flows and all(f.tls for f in flows) else "http"
+    scheme = "https" if flows and all(f.tls for f in flows) and not component.health_port else "http"
     return "http", f"{scheme}://{address}{component.health}"
 
 
@@ -169,7 +170,7 @@ class _Derivation:
 
     def closed_path(self, component: Component, whole: System) -> System:
         """Return the probe from the DMZ that must not reach a database."""
-        _, target = inside_target(self.cloud, replace(component, health=""))
+        _, target = inside_target(self.cloud, replace(component, health="", health_port=0))
         return self._part(
             whole, f"{CLOSED_PATH_PREFIX}{component.id}", CLOSED_PATH, self.vantage("dmz"),
             name_vi=f"{whole.name_vi}: DMZ không được đến {component.id}",

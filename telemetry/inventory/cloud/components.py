@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 COMPONENTS_FILE = "components.csv"
 COMPONENT_KEYS = AllowedKeys(
-    ("system", "id", "kind", "zone", "size", "least", "most"), ("disk_gb", "port", "health", "image", "was")
+    ("system", "id", "kind", "zone", "size", "least", "most"),
+    ("disk_gb", "port", "health", "image", "was", "health_port"),
 )
 COMPONENT_ZONES: Mapping[ComponentKind, tuple[ComponentZone, ...]] = {
     "web": ("dmz", "server"),
@@ -37,6 +38,8 @@ STORING_KINDS: frozenset[ComponentKind] = frozenset({"app"})
 """Kinds that may be in the zone database if they have a disk: a store that the platform's database cannot be."""
 PORTLESS_KINDS: frozenset[ComponentKind] = frozenset({"job", "objects"})
 """Kinds that listen on no port of their own: nobody calls a job, and a bucket is in the platform's object store."""
+OPERATED_KINDS: frozenset[ComponentKind] = frozenset({"database", "queue"})
+"""Kinds whose ports for health and figures are those of the operator that runs them."""
 MAX_INSTANCES = 100
 MAX_DISK_GB = 1_000_000
 _IMAGE = re.compile(r"(?=.{1,200}$)[a-z0-9]+([._-]+[a-z0-9]+)*(/[a-z0-9]+([._-]+[a-z0-9]+)*)*")
@@ -79,12 +82,14 @@ def _build_component(r: Record, sizes: Container[str]) -> Component:
     component = Component(
         r.text("system"), r.identifier("id"), kind, zone, size, least, most,
         disk_gb=r.integer("disk_gb", 0, MAX_DISK_GB, 0), port=r.integer("port", 1, 65_535, 0),
-        health=r.text("health", ""), image=r.text("image", ""), was=r.text_list("was"), declared_at=r.declared_at,
+        health=r.text("health", ""), image=r.text("image", ""), was=r.text_list("was"),
+        health_port=r.integer("health_port", 1, 65_535, 0), declared_at=r.declared_at,
     )  # fmt: skip
     if r.values.get("kind") == kind:
         _check_kind(r, component)
     check_part_of_name(r, "id", component.id)
     _check_texts(r, component)
+    _check_health_port(r, component)
     return component
 
 
@@ -112,3 +117,18 @@ def _check_texts(r: Record, component: Component) -> None:
         r.add_fault("health", f"{component.health!r} is not a path", "write the path that answers 200, as /healthz")
     if component.health and not component.port:
         r.add_fault("health", "cannot be asked without a port", "remove it, or write the port")
+
+
+def _check_health_port(r: Record, component: Component) -> None:
+    """Add a fault for a port of health that no instance could have apart from its service."""
+    kind, port = component.kind, component.health_port
+    if not port:
+        return
+    if kind in PORTLESS_KINDS:
+        r.add_fault("health_port", f"a component of kind {kind} listens on none", "leave it empty")
+    elif kind in OPERATED_KINDS:
+        problem = f"a component of kind {kind} has that of its operator"
+        r.add_fault("health_port", problem, "leave it empty")
+    elif port == component.port:
+        problem = f"{port} is the port of the service, too"
+        r.add_fault("health_port", problem, "write a port of its own, or leave it empty")

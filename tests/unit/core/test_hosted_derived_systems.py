@@ -49,7 +49,7 @@ def test_an_inventory_without_a_cloud_stays_as_it_is() -> None:
 def test_each_component_is_probed_from_inside_the_cloud() -> None:
     world = derived()
     found = {s.id: (s.probe, s.target, s.vantage, s.quorum, s.level, s.part_of) for s in world.parts_of(ONESTOP)}
-    web = ("http", "https://web.vn83-onestop-dmz.svc:8080/healthz", (INSIDE,), 1, 3, ONESTOP)
+    web = ("http", "http://web.vn83-onestop-dmz.svc:9080/healthz", (INSIDE,), 1, 3, ONESTOP)
     app = ("http", "https://app.vn83-onestop-server.svc:8081/healthz", (INSIDE,), 1, 3, ONESTOP)
     db = ("tcp", "db-rw.vn83-onestop-database.svc:5432", (INSIDE,), 1, 3, ONESTOP)
     path = ("closed", "db-rw.vn83-onestop-database.svc:5432", ("vn83-cloud-dmz1",), 1, 0, ONESTOP)
@@ -79,7 +79,7 @@ def test_a_system_without_exposure_is_probed_inside_only() -> None:
     base = base_declaration()
     cloud = replace(base, systems={ONESTOP: hosted_system(exposure="none")}, flows=base.flows[1:])
     inner = derived(cloud).systems[ONESTOP]
-    assert (inner.vantage, inner.quorum, inner.target) == ((INSIDE,), 1, "http://web.vn83-onestop-dmz.svc:8080/healthz")
+    assert (inner.vantage, inner.quorum, inner.target) == ((INSIDE,), 1, "http://web.vn83-onestop-dmz.svc:9080/healthz")
     empty = replace(cloud, components=())
     assert derived(empty).systems[ONESTOP].target == "https://onestop.example/", "nothing inside can be probed"
 
@@ -112,12 +112,26 @@ def test_a_peer_is_probed_beside_the_system_and_judged_by_nobody() -> None:
 
 def test_the_probe_uses_tls_unless_a_flow_has_none_and_the_name_of_the_lock() -> None:
     base = base_declaration()
-    web = base_components()[0]
+    web = replace(base_components()[0], health_port=0)
     plain = replace(base, flows=tuple(replace(f, tls=False) for f in base.flows))
     assert inside_target(plain, web) == ("http", "http://web.vn83-onestop-dmz.svc:8080/healthz")
     renamed = replace(base, lock=tuple(replace(entry, name=f"old-{entry.zone}") for entry in base.lock))
     assert inside_target(renamed, web)[1] == "https://web.old-dmz.svc:8080/healthz"
     assert inside_target(replace(base, lock=()), web)[1] == "https://web.vn83-onestop-dmz.svc:8080/healthz"
+
+
+def test_health_is_asked_at_its_own_port_and_a_closed_path_dials_the_service() -> None:
+    base = base_declaration()
+    web = base_components()[0]
+    assert inside_target(base, web) == ("http", "http://web.vn83-onestop-dmz.svc:9080/healthz")
+    assert inside_target(base, replace(web, health="")) == ("tcp", "web.vn83-onestop-dmz.svc:9080")
+    store = Component(
+        ONESTOP, "store", "app", "database", "S", 1, 1, 10, 8086, health="/health", image="store", health_port=9081
+    )
+    world = derived(replace(base, components=(*base.components, store)))
+    targets = {s.part: s.target for s in world.parts_of(ONESTOP)}
+    assert targets["store"] == "http://store.vn83-onestop-database.svc:9081/health"
+    assert targets["dmz-to-store"] == "store.vn83-onestop-database.svc:8086"
 
 
 def test_entries_are_what_is_called_from_elsewhere_else_gateways_web_servers_applications() -> None:

@@ -195,6 +195,30 @@ def test_administration_is_reached_from_named_networks_only() -> None:
     assert problems(system(2), "admin-source") == []
 
 
+def test_health_and_administration_are_apart_from_the_port_that_people_call() -> None:
+    shared = with_components(system(3), f"{ONESTOP}/web", health_port=0)
+    (problem,) = problems(shared, "admin-port")
+    assert problem == "answers its health at port 8080, the port of the service that people call"
+    assert problems(with_components(system(2), f"{ONESTOP}/web", health_port=0), "admin-port") == []
+    silent = with_components(shared, f"{ONESTOP}/web", health="")
+    assert problems(silent, "admin-port") == [], "a port that only accepts connections administers nothing"
+    inner = with_components(system(3), f"{ONESTOP}/app", health_port=0)
+    assert problems(inner, "admin-port") == [], "nobody outside calls it"
+
+
+def test_a_port_of_health_is_opened_to_no_party_outside_and_no_other_system() -> None:
+    web, office = component_end(ONESTOP, "web"), Flow(outside("office"), component_end(ONESTOP, "web"), 9080, "state")
+    assert problems(with_flows(system(3), office), "admin-port") == [
+        "port 9080 is for health and administration, and edge:internet may call it"
+    ]
+    foreign = with_flows(second_system("vn83-portal"), Flow(component_end("vn83-portal", "app"), web, 9080, "state"))
+    assert problems(foreign, "admin-port") == [
+        "port 9080 is for health and administration, and vn83-portal/app may call it"
+    ]
+    own = with_flows(system(3), Flow(component_end(ONESTOP, "app"), web, 9080, "state"))
+    assert problems(own, "admin-port") == []
+
+
 def test_a_lone_control_plane_is_no_hot_spare() -> None:
     assert len(problems(ground(system(3), control_planes=1), "replicas")) == 1
     assert problems(ground(system(2), control_planes=1), "replicas") == []

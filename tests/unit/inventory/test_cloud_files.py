@@ -99,6 +99,16 @@ def test_a_lone_file_names_the_ones_that_belong_to_it(tmp_path: Path) -> None:
     ]
 
 
+def test_a_file_of_before_the_port_of_health_is_still_read(tmp_path: Path) -> None:
+    write_inventory(tmp_path, base_declaration())
+    file = tmp_path / "components.csv"
+    rows = [line.rpartition(",")[0] for line in file.read_text("utf-8").splitlines()]
+    file.write_text("\n".join([*rows, ""]), "utf-8")
+    assert "health_port" not in rows[0]
+    components = inventory.load(tmp_path).cloud.components
+    assert components == tuple(replace(one, health_port=0) for one in base_declaration().components)
+
+
 def test_a_new_system_needs_no_lock_yet(tmp_path: Path) -> None:
     write_inventory(tmp_path, base_declaration())
     (tmp_path / "cloud.lock").unlink()
@@ -164,6 +174,11 @@ EDITS = {
         (",onestop-app", ",onestop-app@sha256:00", "image: 'onestop-app@sha256:00' is not the name of an image"),
         (",/healthz,onestop-app", ",healthz,onestop-app", "health: 'healthz' is not a path"),
         (",onestop-web,", ",onestop-web,db", "was: 'db' is a component now"),
+        (",9080", ",8080", "health_port: 8080 is the port of the service, too"),
+        (",9080", ",0", "health_port: 0 is out of range: from 1 to 65535"),
+        ("postgresql,,", "postgresql,,9187", "health_port: a component of kind database has that of its operator"),
+        ("app,app,server,M,2,2,,8081,/healthz,onestop-app,,", "app,job,server,M,2,2,,,,onestop-app,,9081",
+         "health_port: a component of kind job listens on none"),
     ],
     "flows.csv": [
         ("vn83-onestop/app,8081", "vn83-onestop/none,8081", "to: there is no component 'vn83-onestop/none'"),

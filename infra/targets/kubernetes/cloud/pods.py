@@ -35,6 +35,8 @@ CREDENTIAL_KEYS: Mapping[str, tuple[str, ...]] = {
 }  # fmt: skip
 """What the vault holds for a kind of component that is called."""
 SERVICE_PORT_NAME = "service"
+HEALTH_PORT_NAME = "health"
+"""The port of health and administration, where a component has one apart from its service."""
 DATA_VOLUME, DATA_FOLDER = "data", "/data"
 VOLUME_GROUP = 10_001
 """The group that owns the files of volumes."""
@@ -127,9 +129,10 @@ def _container(spec: HostedSpec, component: ComponentPlan, *, hardened: bool) ->
 
 
 def container_ports(component: ComponentPlan) -> list[Manifest]:
-    """Return the ports of a component."""
+    """Return the ports of a component: of its service, and of its health where that is apart."""
     declared = component.declared
-    ports = {SERVICE_PORT_NAME: declared.port} if declared.port else {}
+    numbers = {SERVICE_PORT_NAME: declared.port, HEALTH_PORT_NAME: declared.health_port}
+    ports = {name: number for name, number in numbers.items() if number}
     return [{"name": name, "containerPort": port, "protocol": "TCP"} for name, port in ports.items()]
 
 
@@ -156,7 +159,8 @@ def _probes(component: ComponentPlan) -> dict[str, Manifest]:
     declared = component.declared
     if not declared.port or declared.kind == "job":
         return {}
-    way = ("httpGet", SERVICE_PORT_NAME, declared.health) if declared.health else ("tcpSocket", SERVICE_PORT_NAME)
+    port = HEALTH_PORT_NAME if declared.health_port else SERVICE_PORT_NAME
+    way = ("httpGet", port, declared.health) if declared.health else ("tcpSocket", port)
     return {
         "startupProbe": probe(*way, every_s=5, failures=60),
         "livenessProbe": probe(*way, every_s=20),
