@@ -19,8 +19,25 @@ if TYPE_CHECKING:
 
 ChangeKind = Literal["create", "change", "move", "delete"]
 _LABELS = {"owner": "owner", "level": "level", "data": "data"}
-_WAS_REMEDY = "when it was renamed, name its earlier id in `was`; otherwise copy its data away first"
-_COPY_REMEDY = "make a new component, copy the data, let the flows call it, and remove the old one last"
+_HOW_TO = "docs/how-to"
+_COPY_STEPS = "copy the data, let the flows call it, and remove the old one last"
+_WAS_REMEDY = (
+    f"when it was renamed, name its earlier id in `was` ({_HOW_TO}/rename-a-system.md); otherwise copy its data away "
+    "first"
+)
+_REFUSED_REMEDY = (
+    "no shared cloud may host its level or its data: copy its data to machines of its own first, or declare the former "
+    f"level ({_HOW_TO}/raise-a-systems-level.md)"
+)
+_MOVE_REMEDY = (
+    f"declare a new component there and keep this one, {_COPY_STEPS} ({_HOW_TO}/rename-a-system.md); a system that "
+    f"only gets another owner keeps its id ({_HOW_TO}/move-a-system-to-another-agency.md)"
+)
+_LOCK_REMEDY = "no edit of a system needs this: take cloud.lock and [zones] of cloud.toml back from version control"
+_DATABASE_CLASS_REMEDY = f"accept it, then renew the instances one at a time ({_HOW_TO}/raise-a-systems-level.md)"
+_VOLUME_CLASS_REMEDY = (
+    f"accept it, then declare a new component beside it, {_COPY_STEPS} ({_HOW_TO}/raise-a-systems-level.md)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +63,7 @@ def cloud_changes(old: CloudRecord, plan: CloudPlan) -> tuple[CloudChange, ...]:
     components = _pairs_of_components(old.components, new.components, systems)
     changes = [
         *_system_changes(old.systems, new.systems, systems),
-        *_component_changes(old, new, components),
+        *_component_changes(old, new, components, frozenset(one.id for one in plan.refused)),
         *_connection_changes(old, new, components),
     ]
     return tuple(sorted(changes, key=lambda one: (not one.loses_data, one.where, one.kind, one.problem)))
@@ -116,14 +133,16 @@ def _differ(old: object, new: object, name: str) -> bool:
     return bool(getattr(old, name) != getattr(new, name))
 
 
-def _component_changes(old: CloudRecord, new: CloudRecord, pairs: Mapping[str, str]) -> Iterator[CloudChange]:
+def _component_changes(
+    old: CloudRecord, new: CloudRecord, pairs: Mapping[str, str], refused: frozenset[str]
+) -> Iterator[CloudChange]:
     new_by_path = {_path(one): one for one in new.components}
     sites = {one.id: one.site for one in new.systems}
     old_sites = {one.id: one.site for one in old.systems}
     for one in old.components:
         path = pairs.get(_path(one))
         if path is None:
-            yield _deletion(one)
+            yield _deletion(one, _REFUSED_REMEDY if one.system in refused else _WAS_REMEDY)
             continue
         successor = new_by_path[path]
         yield from _placement_changes(one, successor, old_sites[one.system], sites[successor.system])
@@ -142,11 +161,11 @@ def _disk(component: ComponentRecord) -> str:
     return f" with {component.disk_gb} GB" if component.disk_gb else ""
 
 
-def _deletion(component: ComponentRecord) -> CloudChange:
+def _deletion(component: ComponentRecord, remedy: str) -> CloudChange:
     if not _holds_data(component):
         return CloudChange("delete", _path(component), f"{component.kind} in {component.namespace}")
     problem = f"would delete data ({component.id} {component.disk_gb} GB)"
-    return CloudChange("delete", _path(component), problem, loses_data=True, remedy=_WAS_REMEDY)
+    return CloudChange("delete", _path(component), problem, loses_data=True, remedy=remedy)
 
 
 def _placement_changes(
@@ -161,7 +180,9 @@ def _placement_changes(
         return
     if _holds_data(old):
         problem = f"would move data ({old.id} {old.disk_gb} GB): {', '.join(changed)}"
-        yield CloudChange("move", _path(new), problem, loses_data=True, remedy=_COPY_REMEDY)
+        stays = (old.system, old.zone, old_site) == (new.system, new.zone, new_site)
+        remedy = _LOCK_REMEDY if stays else _MOVE_REMEDY
+        yield CloudChange("move", _path(new), problem, loses_data=True, remedy=remedy)
     else:
         yield CloudChange("move", _path(new), f"{', '.join(changed)}: the new one first, then the old one goes")
 
@@ -174,10 +195,12 @@ def _volume_changes(old: ComponentRecord, new: ComponentRecord) -> Iterator[Clou
         problem = f"kind {old.kind} → {new.kind}" + (
             f": would delete data ({old.id} {old.disk_gb} GB)" if holds else ""
         )
-        yield CloudChange("delete", path, problem, loses_data=holds, remedy=_COPY_REMEDY if holds else "")
+        yield CloudChange(
+            "delete", path, problem, loses_data=holds, remedy=_undo_remedy("kind", old.kind) if holds else ""
+        )
     if new.disk_gb < old.disk_gb:
         problem = f"disk {old.disk_gb} → {new.disk_gb} GB: a volume cannot shrink, its data would be deleted"
-        yield CloudChange("delete", path, problem, loses_data=True, remedy=_COPY_REMEDY)
+        yield CloudChange("delete", path, problem, loses_data=True, remedy=_undo_remedy("disk_gb", old.disk_gb))
     elif new.disk_gb > old.disk_gb:
         yield CloudChange("change", path, f"disk {old.disk_gb} → {new.disk_gb} GB, grown in place")
     if _holds_data(old) and old.disk_gb and old.kind != "objects" and old.own_storage != new.own_storage:
@@ -186,7 +209,12 @@ def _volume_changes(old: ComponentRecord, new: ComponentRecord) -> Iterator[Clou
             f"storage class {names[old.own_storage]} → {names[new.own_storage]}: a volume cannot change it, "
             f"its data would move ({old.id} {old.disk_gb} GB)"
         )
-        yield CloudChange("move", path, problem, loses_data=True, remedy=_COPY_REMEDY)
+        remedy = _DATABASE_CLASS_REMEDY if old.kind == "database" else _VOLUME_CLASS_REMEDY
+        yield CloudChange("move", path, problem, loses_data=True, remedy=remedy)
+
+
+def _undo_remedy(column: str, earlier: object) -> str:
+    return f"write {column} {earlier} again; for the new value declare a new component beside it, {_COPY_STEPS}"
 
 
 def _setting_changes(old: ComponentRecord, new: ComponentRecord) -> Iterator[CloudChange]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,15 +14,18 @@ from infra.plan.cloud import build_cloud_plan
 from infra.plan.cloud.changes import CloudChange, cloud_changes, data_loss_phrase
 from infra.plan.cloud.lock import extended_lock
 from infra.plan.cloud.record import decode_cloud_record, encode_cloud_record, record_plan
+from telemetry.core.cloud.values import ZoneNetwork
 from tests.cloud_declarations import declarations
 from tests.cloud_examples import (
     ONESTOP,
     TODAY,
+    ZONE_NETWORKS,
     base_components,
     base_declaration,
     base_flows,
     changed_components,
     hosted_system,
+    with_components,
     with_system,
 )
 from tests.property_sizes import sized
@@ -97,6 +102,59 @@ def test_a_renamed_component_keeps_its_data() -> None:
 def test_edits_of_a_database_that_cost_its_data(edit: dict[str, object], loss: str) -> None:
     networks = "10.83.193.0/24 → 10.83.129.0/24"
     assert losses(with_database(**edit)) == [loss.format(ONESTOP).replace("NETWORKS", networks)]
+
+
+def remedies(new: CloudDeclaration, old: CloudDeclaration = BASE) -> list[str]:
+    return [one.remedy for one in changes(new, old) if one.loses_data]
+
+
+PAGES = Path(__file__).parents[3] / "docs/how-to"
+LEVEL_2 = with_system(BASE, hosted_system(level=2))
+RENUMBERED = replace(
+    BASE,
+    zone_networks=(
+        *(one for one in ZONE_NETWORKS if one.zone != "database"),
+        ZoneNetwork("database", "main", "10.99.0.0/18"),
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    ("new", "old", "remedy", "page"),
+    [
+        (BASE, LEVEL_2, "renew the instances one at a time", "raise-a-systems-level.md"),
+        (LEVEL_2, BASE, "renew the instances one at a time", "raise-a-systems-level.md"),
+        (
+            with_components(BASE, f"{ONESTOP}/app", disk_gb=10),
+            with_components(LEVEL_2, f"{ONESTOP}/app", disk_gb=10),
+            "declare a new component beside it, copy the data",
+            "raise-a-systems-level.md",
+        ),
+        (with_system(BASE, hosted_system(level=5)), BASE, "machines of its own", "raise-a-systems-level.md"),
+        (with_system(BASE, hosted_system(data="secret")), BASE, "machines of its own", "raise-a-systems-level.md"),
+        (renamed(), BASE, "name its earlier id in `was`", "rename-a-system.md"),
+        (with_database(zone="server"), BASE, "declare a new component there", "rename-a-system.md"),
+        (with_system(BASE, hosted_system(site="backup")), BASE, "declare a new component there", "rename-a-system.md"),
+        (replace(BASE, lock=BASE.lock[:2]), BASE, "take cloud.lock and [zones] of cloud.toml back", ""),
+        (RENUMBERED, BASE, "take cloud.lock and [zones] of cloud.toml back", ""),
+        (with_database(disk_gb=100), BASE, "write disk_gb 200 again", ""),
+        (with_database(kind="queue"), BASE, "write kind database again", ""),
+    ],
+)  # fmt: skip
+def test_each_loss_has_the_remedy_of_its_own_cause(
+    new: CloudDeclaration, old: CloudDeclaration, remedy: str, page: str
+) -> None:
+    (first, *_) = remedies(new, old)
+    assert remedy in first
+    if page:
+        assert f"docs/how-to/{page}" in first
+
+
+def test_every_page_that_a_remedy_names_is_there() -> None:
+    text = (Path(__file__).parents[3] / "infra/plan/cloud/changes.py").read_text()
+    named = set(re.findall(r"_HOW_TO\}/([a-z-]+\.md)", text))
+    assert len(named) == 3
+    assert {name for name in named if not (PAGES / name).is_file()} == set()
 
 
 def test_a_larger_disk_and_more_instances_are_changes_in_place() -> None:
