@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from motcua.cloud_plan import FolderArgument, JsonOption, StageOption, inventory_folder, open_cloud_plan
@@ -34,14 +35,14 @@ def diff(
     earlier: FromOption, folder: FolderArgument = None, stage: StageOption = "prod", json: JsonOption = False
 ) -> None:
     """Compare with an earlier inventory. Exit 1 when the edit would delete or move data."""
-    from infra.plan.cloud.changes import cloud_changes, data_loss_phrase
-    from infra.plan.cloud.record import record_plan
+    from infra.plan.cloud.changes import data_loss_phrase
+    from infra.plan.cloud.declared_changes import edit_changes
 
     path = inventory_folder(folder)
     with tempfile.TemporaryDirectory(prefix="motcua-") as scratch:
         earlier_path = Path(earlier) if Path(earlier).is_dir() else _read_revision(path, earlier, Path(scratch))
-        before = record_plan(open_cloud_plan(earlier_path, stage))
-    changes = cloud_changes(before, open_cloud_plan(path, stage))
+        before = open_cloud_plan(earlier_path, stage)
+    changes = edit_changes(before, open_cloud_plan(path, stage))
     if json:
         print(json_text.dumps([asdict(one) for one in changes], indent=2, ensure_ascii=False))
     else:
@@ -56,7 +57,9 @@ def _print_changes(changes: tuple[CloudChange, ...], phrase: str) -> None:
     for one in changes:
         colour = "bold red" if one.loses_data else COLOURS[one.kind]
         table.add_row(
-            f"[{colour}]{one.kind}[/{colour}]", one.where, f"{one.problem}; {one.remedy}" if one.remedy else one.problem
+            f"[{colour}]{one.kind}[/{colour}]",
+            escape(one.where),
+            escape(f"{one.problem}; {one.remedy}" if one.remedy else one.problem),
         )
     if changes:
         console.print(table)
@@ -64,7 +67,10 @@ def _print_changes(changes: tuple[CloudChange, ...], phrase: str) -> None:
     console.print(", ".join(f"{counts[kind]} {kind}" for kind in COLOURS if counts[kind]) or "nothing changes")
     if phrase:
         console.print(
-            f'stage prod refuses this unless cloud.allowDataLoss is "{phrase}"', style="bold red", soft_wrap=True
+            f'stage prod refuses this unless cloud.allowDataLoss is "{phrase}"',
+            style="bold red",
+            soft_wrap=True,
+            markup=False,
         )
 
 

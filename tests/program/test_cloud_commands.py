@@ -90,6 +90,16 @@ def test_an_edit_that_would_delete_data_exits_1(folder: Path) -> None:
     assert [one["where"] for one in changes if one["loses_data"]] == ["vn83-onestop/db"]
 
 
+def test_an_edit_that_no_object_shows_is_listed_with_its_own_brackets(folder: Path) -> None:
+    file = folder / "cloud.toml"
+    text = file.read_text(encoding="utf-8")
+    file.write_text(text.replace('evidence = "', 'evidence = "[red] ', 1), encoding="utf-8")
+    code, printed = run("diff", "--from", str(SAMPLE), str(folder))
+    assert code == 0
+    assert "evidence" in printed
+    assert "[red]" in printed
+
+
 def test_an_unknown_revision_is_a_fault_with_a_remedy(folder: Path) -> None:
     with pytest.raises(ConfigError, match="is no folder, and no Git revision"):
         run("diff", "--from", "nowhere", str(folder))

@@ -73,7 +73,7 @@ def test_a_new_system_has_a_slot_no_finding_and_changes_nothing_else(walk: tuple
     assert "new: vn83-library database slot 12, vn83-library-database" in printed["library, declare"]
     look = printed["library, look"]
     assert "0 faults, 0 hints" in look
-    assert "7 create\n" in look
+    assert "11 create\n" in look
     assert "cluster-vn83-library-database-db.yaml" in printed["library, objects"]
     assert changed_folders(printed["library, objects"]) == {"vn83-library"}
 

@@ -9,10 +9,11 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Literal
 
 from infra.plan.cloud.record import ComponentRecord, ConnectionRecord, SystemRecord, record_plan
+from infra.plan.cloud.renames import component_path, paired_components, paired_systems
 from telemetry.core.cloud.values import DATA_ZONE_KINDS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from infra.plan.cloud.record import CloudRecord
     from infra.plan.cloud.values import CloudPlan
@@ -59,45 +60,24 @@ class CloudChange:
 def cloud_changes(old: CloudRecord, plan: CloudPlan) -> tuple[CloudChange, ...]:
     """Return what a plan changes in a cloud that has the old record: lost data first, then by system."""
     new = record_plan(plan)
-    systems = _pairs_of_systems(old.systems, new.systems)
-    components = _pairs_of_components(old.components, new.components, systems)
+    systems = paired_systems(old.systems, new.systems)
+    components = paired_components(old.components, new.components, systems)
     changes = [
         *_system_changes(old.systems, new.systems, systems),
         *_component_changes(old, new, components, frozenset(one.id for one in plan.refused)),
         *_connection_changes(old, new, components),
     ]
+    return sorted_changes(changes)
+
+
+def sorted_changes(changes: Iterable[CloudChange]) -> tuple[CloudChange, ...]:
+    """Return the changes in the order of reports: lost data first, then by place."""
     return tuple(sorted(changes, key=lambda one: (not one.loses_data, one.where, one.kind, one.problem)))
 
 
 def data_loss_phrase(changes: Sequence[CloudChange]) -> str:
     """Return the exact words by which an operator accepts the loss; empty when nothing would be lost."""
     return ", ".join(dict.fromkeys(f"{one.kind} {one.where}" for one in changes if one.loses_data))
-
-
-def _pairs_of_systems(old: Sequence[SystemRecord], new: Sequence[SystemRecord]) -> Mapping[str, str]:
-    """Return old id → new id of the systems that both have."""
-    ids = {one.id for one in new}
-    renamed = {ident: one.id for one in new for ident in one.was}
-    return {one.id: one.id if one.id in ids else renamed[one.id] for one in old if one.id in ids or one.id in renamed}
-
-
-def _pairs_of_components(
-    old: Sequence[ComponentRecord], new: Sequence[ComponentRecord], systems: Mapping[str, str]
-) -> Mapping[str, str]:
-    """Return old path → new path of the components that both have; `was` may hold a path of another system."""
-    paths = {_path(one) for one in new}
-    renamed = {ident if "/" in ident else f"{one.system}/{ident}": _path(one) for one in new for ident in one.was}
-    pairs = {}
-    for one in old:
-        path = f"{systems.get(one.system, one.system)}/{one.id}"
-        target = path if path in paths else renamed.get(path) or renamed.get(_path(one))
-        if target is not None:
-            pairs[_path(one)] = target
-    return pairs
-
-
-def _path(component: ComponentRecord) -> str:
-    return f"{component.system}/{component.id}"
 
 
 def _system_changes(
@@ -136,11 +116,11 @@ def _differ(old: object, new: object, name: str) -> bool:
 def _component_changes(
     old: CloudRecord, new: CloudRecord, pairs: Mapping[str, str], refused: frozenset[str]
 ) -> Iterator[CloudChange]:
-    new_by_path = {_path(one): one for one in new.components}
+    new_by_path = {component_path(one): one for one in new.components}
     sites = {one.id: one.site for one in new.systems}
     old_sites = {one.id: one.site for one in old.systems}
     for one in old.components:
-        path = pairs.get(_path(one))
+        path = pairs.get(component_path(one))
         if path is None:
             yield _deletion(one, _REFUSED_REMEDY if one.system in refused else _WAS_REMEDY)
             continue
@@ -163,9 +143,9 @@ def _disk(component: ComponentRecord) -> str:
 
 def _deletion(component: ComponentRecord, remedy: str) -> CloudChange:
     if not _holds_data(component):
-        return CloudChange("delete", _path(component), f"{component.kind} in {component.namespace}")
+        return CloudChange("delete", component_path(component), f"{component.kind} in {component.namespace}")
     problem = f"would delete data ({component.id} {component.disk_gb} GB)"
-    return CloudChange("delete", _path(component), problem, loses_data=True, remedy=remedy)
+    return CloudChange("delete", component_path(component), problem, loses_data=True, remedy=remedy)
 
 
 def _placement_changes(
@@ -182,14 +162,16 @@ def _placement_changes(
         problem = f"would move data ({old.id} {old.disk_gb} GB): {', '.join(changed)}"
         stays = (old.system, old.zone, old_site) == (new.system, new.zone, new_site)
         remedy = _LOCK_REMEDY if stays else _MOVE_REMEDY
-        yield CloudChange("move", _path(new), problem, loses_data=True, remedy=remedy)
+        yield CloudChange("move", component_path(new), problem, loses_data=True, remedy=remedy)
     else:
-        yield CloudChange("move", _path(new), f"{', '.join(changed)}: the new one first, then the old one goes")
+        yield CloudChange(
+            "move", component_path(new), f"{', '.join(changed)}: the new one first, then the old one goes"
+        )
 
 
 def _volume_changes(old: ComponentRecord, new: ComponentRecord) -> Iterator[CloudChange]:
     """Yield what no volume does in place: shrink, become another kind, get another storage class."""
-    path = _path(new)
+    path = component_path(new)
     if old.kind != new.kind:
         holds = _holds_data(old)
         problem = f"kind {old.kind} → {new.kind}" + (
@@ -225,7 +207,7 @@ def _setting_changes(old: ComponentRecord, new: ComponentRecord) -> Iterator[Clo
     ]
     changed = [f"{name} {getattr(old, name)} → {getattr(new, name)}" for name in names if _differ(old, new, name)]
     if changed:
-        yield CloudChange("change", _path(new), ", ".join(changed))
+        yield CloudChange("change", component_path(new), ", ".join(changed))
 
 
 def _connection_changes(old: CloudRecord, new: CloudRecord, pairs: Mapping[str, str]) -> Iterator[CloudChange]:
