@@ -82,12 +82,17 @@ class BucketQuery:
 
     def cost(self, entities: int) -> QueryCost:
         """Return what the query costs over a number of entities; refuse one that reads too much."""
-        per_entity = sum(run.length // _WIDTH_MS[width] + 1 for width, run in self.runs_to_read())
-        if per_entity * entities > MAX_ROWS_PER_QUERY:
-            days = self.window.length * MAX_ROWS_PER_QUERY // (per_entity * entities) // DAY
+        cost = self.unlimited_cost(entities)
+        if cost.rows > MAX_ROWS_PER_QUERY:
+            days = self.window.length * MAX_ROWS_PER_QUERY // cost.rows // DAY
             remedy = "use a shorter window, a wider bucket or a smaller scope"
             msg = f"at most {days} days at bucket={self.bucket} over {entities} centres or systems: {remedy}"
             raise BadWindow(msg)
+        return cost
+
+    def unlimited_cost(self, entities: int) -> QueryCost:
+        """Return what the query costs over a number of entities, however much that is."""
+        per_entity = sum(run.length // _WIDTH_MS[width] + 1 for width, run in self.runs_to_read())
         return QueryCost(per_entity * entities, len(self.buckets()))
 
     def runs_to_read(self) -> list[tuple[BucketWidth, Window]]:

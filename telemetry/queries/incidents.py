@@ -73,6 +73,7 @@ class IncidentQueries:
     ) -> None:  # fmt: skip
         self._network, self._open_windows, self._clock = network, open_windows, clock
         self._reader = LostTimeReader(store, reopened_at_reader, clock)
+        self._watched: tuple[object, object, dict[str, WatchedEntity]] | None = None
 
     def query(self, scope: str, window: Window | Callable[[ZoneInfo], Window]) -> IncidentQuery:
         """Read a scope and a window, which may be computed from the scope's zone.
@@ -99,19 +100,30 @@ class IncidentQueries:
     def answer(self, asked: IncidentQuery) -> IncidentList:
         """Return the incidents of a scope and window that were read."""
         network = self._network()
-        watched = [_watch(network, entity, self._open_windows) for entity in asked.entities]
+        watched = self._watch_all(network, asked.entities)
         search = _Search(self._reader, watched, asked, (network.inventory, network.facts.periods))
         search.read_window()
         search.reach_back()
         search.reach_ahead(floor(self._clock(), SLOT))
         incidents: list[Incident] = []
         for entity in watched:
-            outages = {scope: search.outages(entity, scope, network) for scope in entity.in_service}
+            outages = {scope: search.outages(entity, scope, network) for scope in search.lost_scopes(entity)}
             own = outages.pop(Scope.of(entity.kind, entity.id), [])
             incidents += merge_incidents(own, (o for group in outages.values() for o in group), asked.window)
         if asked.scope.kind == "device":
             incidents = [i for i in incidents if asked.scope in {i.outage.scope, *(o.scope for o in i.members)}]
         return IncidentList(asked.scope, asked.window, asked.zone, tuple(sort_open_first(incidents)))
+
+    def _watch_all(self, network: NetworkView, entities: Sequence[str]) -> list[WatchedEntity]:
+        """Return what is watched of entities; it is made once for the same declarations and service periods."""
+        inventory, periods, cached = network.inventory, network.facts.periods, self._watched
+        if cached is None or cached[0] is not inventory or cached[1] is not periods:
+            cached = self._watched = (inventory, periods, {})
+        known = cached[2]
+        return [
+            known.get(entity) or known.setdefault(entity, _watch(network, entity, self._open_windows))
+            for entity in entities
+        ]
 
 
 def parse_incident_scope(network: NetworkView, text: str) -> Scope:
@@ -209,7 +221,7 @@ class _Search:
             window = self._day_window(edge)
             self._span = Window(min(self._span.start, window.start), max(self._span.end, window.end))
             for ident, by_scope in self._read(entities, edge).items():
-                pending[ident] = self._follow(by_id[ident], pending[ident], by_scope, edge, step)
+                pending[ident] = self._follow(by_id[ident], pending[ident], by_scope, window, step)
 
     def _reaching(self, entity: WatchedEntity, step: timedelta) -> list[Scope]:
         """Return the scopes that may have been out before, or after, the days that were read.
@@ -225,12 +237,11 @@ class _Search:
         return day_window(day, self._asked.zone)
 
     def _follow(
-        self, entity: WatchedEntity, scopes: list[Scope], by_scope: Mapping[Scope, tuple[LostTime, ...]], day: date,
-        step: timedelta,
+        self, entity: WatchedEntity, scopes: list[Scope], by_scope: Mapping[Scope, tuple[LostTime, ...]],
+        window: Window, step: timedelta,
     ) -> list[Scope]:  # fmt: skip
-        """Add a day's lost time to the scopes' whose outage it continues; return those that reach further."""
+        """Add the lost time of a day (`window`) to scopes whose outage it continues; return which reach further."""
         further: list[Scope] = []
-        window = self._day_window(day)
         timeline = entity.timeline(window)
         for scope in scopes:
             served = window.clip(entity.in_service[scope])
@@ -246,13 +257,14 @@ class _Search:
                     further.append(scope)
         return further
 
+    def lost_scopes(self, entity: WatchedEntity) -> list[Scope]:
+        """Return the scopes of an entity that lost time, in order."""
+        return [scope for scope in entity.in_service if self._lost.get(scope)]
+
     def outages(self, entity: WatchedEntity, scope: Scope, network: NetworkView) -> list[Outage]:
         """Return a scope's outages, the last one ongoing when nothing shows that it has ended."""
-        parts = self._lost.get(scope)
-        if not parts:
-            return []
         timeline = entity.timeline(self._span)
-        outages = join_outages(scope, parts, timeline)
+        outages = join_outages(scope, self._lost[scope], timeline)
         if outages and self._is_ongoing(entity, outages[-1], timeline) and not shows_up(network, scope):
             outages[-1] = replace(outages[-1], ongoing=True)
         return outages

@@ -30,6 +30,8 @@ FigureGroup = Literal["administration", "operation"]
 ALL_GROUPS: frozenset[FigureGroup] = frozenset({"administration", "operation"})
 PIECE_FOR_MS = 600_000
 """After this time a past piece may be read again."""
+RECENT_FOR_MS = 5_000
+"""How long the running day is used again: the totals and the months of one page are made of the same."""
 MAX_CACHED_PIECES = 256
 STORED_MONTHS = 12
 """So many months before the present one are stored, beside its own past days."""
@@ -62,24 +64,25 @@ class PieceCache:
 
     def __init__(self) -> None:
         self._pieces: dict[FigurePiece, CachedPiece] = {}
+        self._recent: dict[FigurePiece, CachedPiece] = {}
 
     def periods(
         self, pieces: Sequence[FigurePiece], now: int, read: Callable[[FigurePiece], PeriodFigures],
         stored: Callable[[FigurePiece], CachedPiece | None] = lambda _: None,
     ) -> list[PeriodFigures]:  # fmt: skip
-        """Return the figures of each piece; those that end later than SETTLING_MS ago are always read."""
+        """Return the figures of each piece; those that end later than SETTLING_MS ago are read every few seconds."""
+        self._recent = {p: e for p, e in self._recent.items() if 0 <= now - e.read_at < RECENT_FOR_MS}
         stable = {piece for piece in pieces if piece.window.end + SETTLING_MS <= now}
         cached = [(self._pieces[piece].read_at, piece) for piece in stable if piece in self._pieces]
         read_at, oldest = min(cached, key=lambda pair: (pair[0], pair[1].window.start), default=(now, None))
         due = oldest if now - read_at >= PIECE_FOR_MS else None
         collected = []
         for piece in pieces:
-            entry = self._pieces.get(piece) if piece != due else None
+            known = self._pieces if piece in stable else self._recent
+            entry = known.get(piece) if piece != due else None
             if entry is None and piece != due and piece in stable:
                 entry = stored(piece)
-            entry = entry or CachedPiece(now, read(piece))
-            if piece in stable:
-                self._pieces[piece] = entry
+            known[piece] = entry = entry or CachedPiece(now, read(piece))
             collected.append(entry.period)
         while len(self._pieces) > MAX_CACHED_PIECES:
             del self._pieces[next(iter(self._pieces))]
@@ -87,13 +90,14 @@ class PieceCache:
 
 
 def pieces_of(bucket: Window, now: int, zone: ZoneInfo) -> list[Window]:
-    """Return a bucket as its local months, the present one as the days before today and the rest."""
-    today = day_window(local_date(now, zone), zone).start
+    """Return a bucket as its local months, the present one as the days before today and today: the rest is empty."""
+    today = day_window(local_date(now, zone), zone)
     pieces: list[Window] = []
     for month in local_months(bucket, zone):
         part = month.clip(bucket)
         if part is not None:
-            cuts = [part.start, *([today] if part.start < today < part.end else []), part.end]
+            end = min(part.end, today.end) if part.start < today.end else part.end
+            cuts = [part.start, *([today.start] if part.start < today.start < end else []), end]
             pieces += [Window(first, last) for first, last in pairwise(cuts)]
     return pieces
 

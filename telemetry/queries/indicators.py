@@ -65,6 +65,8 @@ KINDS_OF_TOTALS = 4
 """A centre has totals of its desks, its counters, its administrative levels and its procedures."""
 MONTHS_OF_PACE = 12
 _MILESTONE_VALUES = (IndicatorValue("ok", 0, None, 0.0), IndicatorValue("ok", 1, None, 1.0))
+_OF_PIECES: frozenset[BucketSize] = frozenset({"total", "1mo"})
+"""The buckets that are added up from months."""
 PRESENT_ONLY = frozenset({"A-13", "A-14"})
 """Indicators that are known as of now alone, beside those of live rows."""
 
@@ -294,9 +296,15 @@ class IndicatorQueries:
     def cost(
         self, window: Window, bucket: BucketSize = "total", groups: Iterable[FigureGroup] = ALL_GROUPS
     ) -> QueryCost:
-        """Return what a question costs: nothing that a recent answer serves. Raises BadWindow."""
+        """Return what a question costs: nothing that a recent answer serves. Raises BadWindow.
+
+        Since the oldest stored month nothing is refused: it is read month by month, and pages show it by themselves.
+        """
         query = bucket_query(window, bucket, self._inventory().zone)
-        cost = query.cost(KINDS_OF_TOTALS * max(1, len(self._inventory().centres)))
+        is_stored = bucket in _OF_PIECES and window.start >= months_to_store(self._clock(), query.zone)[-1].start
+        cost = (query.unlimited_cost if is_stored else query.cost)(
+            KINDS_OF_TOTALS * max(1, len(self._inventory().centres))
+        )
         age_ms = self._cache.age_ms(self._key(query, groups))
         return cost if age_ms is None or age_ms >= CACHED_FOR_MS else QueryCost(0, cost.buckets)
 
@@ -379,7 +387,7 @@ def compute_indicator_series(
     inputs: IndicatorInputs, query: BucketQuery, groups: frozenset[FigureGroup], cache: PieceCache | None = None
 ) -> IndicatorSeries:
     """Return the figures of a query's buckets; declared counts stand where nobody reports a figure."""
-    if query.bucket in {"total", "1mo"}:
+    if query.bucket in _OF_PIECES:
         periods = _periods_of_pieces(inputs, query, groups, cache or PieceCache())
     else:
         periods = read_periods(inputs, query, groups)

@@ -110,7 +110,7 @@ class Queries:
         self._queue_histories = QueueHistoryReader(store, self._history_inputs, self._open_windows_cache)
         self._network_histories = NetworkHistoryReader(store, self._history_inputs)
         self._indicators = IndicatorQueries(inventory, self._indicator_inputs, clock)
-        self._wait_model_cards = WaitModelCards(store)
+        self._wait_model_cards = WaitModelCards(store, self._history_inputs)
         self._staffing_plans = StaffingPlans()
         self.centre_days = CentreDays(store, self.network, self.service_periods, clock, self._open_windows_cache)
         self.comparisons = Comparisons(store, self.network, self.availability, clock)

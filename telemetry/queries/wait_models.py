@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from math import ceil
 from typing import TYPE_CHECKING
 
-from telemetry.core.calendar.windows import DAY, Window, day_window
+from telemetry.core.calendar.windows import DAY, Window, day_window, days_in
 from telemetry.core.figures.histograms import queue_figures
 from telemetry.core.fold.totals import PROMISE_FIELDS, add_to_sums
 from telemetry.core.inventory import local_date
@@ -21,20 +21,25 @@ from telemetry.core.queueing.wait_model_file import (
     decode_model,
     model_hash,
 )
+from telemetry.queries.settled_cache import SettledCache, settled_version
 from telemetry.store import WAIT_MODELS_CHECKPOINT, wait_backtest_name, wait_model_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from telemetry.core.figures.histograms import WaitPromises
     from telemetry.core.inventory import Centre
     from telemetry.core.queueing.wait_model_file import BacktestReport, WaitModelFile
+    from telemetry.queries.queue_history import HistoryInputs
     from telemetry.store import Store
 
 KNOWN_DAYS = 28
 """A fit looks back so many days."""
 PROMISE_DAYS = 14
 """So many days of promises are on a card."""
+MAX_CACHED_DAYS = 120_000
+"""Days of centres remembered in all, a few integers each."""
+_DAY_FIELDS = ("called", *PROMISE_FIELDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,44 +77,84 @@ class CentreWithoutModel:
     days: int | None
 
 
+class _TicketDays:
+    """The tickets called and promised by centre and day; past days are read again only when they changed."""
+
+    def __init__(self, store: Store, inputs: Callable[[], HistoryInputs]) -> None:
+        self._store, self._inputs = store, inputs
+        self._past: SettledCache[tuple[str, Window], Mapping[int, Mapping[str, int]]] = SettledCache(MAX_CACHED_DAYS)
+
+    def read(self, centres: Sequence[Centre]) -> dict[str, dict[int, Mapping[str, int]]]:
+        """Return the sums of the desks of KNOWN_DAYS and today, by centre and the day's start."""
+        inputs = self._inputs()
+        days: dict[str, dict[int, Mapping[str, int]]] = {centre.id: {} for centre in centres}
+        for zone in {centre.zone for centre in centres}:
+            in_zone = [centre for centre in centres if centre.zone == zone]
+            window = Window(max(inputs.now - KNOWN_DAYS * DAY, 0), inputs.now)
+            starts = [day_window(day, zone).start for day in days_in(window, zone)]
+            past = Window(starts[0], starts[-1])
+            versions = {c.id: settled_version(inputs.snapshot, c.id, past, inputs.now) for c in in_zone}
+            cached = {ident: self._past.recall((ident, past), version) for ident, version in versions.items()}
+            fresh = self._read([ident for ident, known in cached.items() if known is None], past)
+            for ident, own in fresh.items():
+                self._past.remember((ident, past), versions[ident], own, len(starts))
+            today = self._read([centre.id for centre in in_zone], Window(past.end, window.end))
+            for ident, known in cached.items():
+                days[ident] = {**(fresh[ident] if known is None else known), **today[ident]}
+        return days
+
+    def _read(self, centres: Sequence[str], window: Window) -> dict[str, dict[int, dict[str, int]]]:
+        days: dict[str, dict[int, dict[str, int]]] = {ident: {} for ident in centres}
+        for total in self._store.totals(centres, "1d", window, "desk") if centres else ():
+            sums = days[total.entity].setdefault(total.start, {})
+            add_to_sums(sums, {name: total.sums[name] for name in _DAY_FIELDS if total.sums.get(name)})
+        return days
+
+
 class WaitModelCards:
     """Reads the cards; the files are read again only when a refit has ended."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, inputs: Callable[[], HistoryInputs]) -> None:
         self._store = store
+        self._days = _TicketDays(store, inputs)
         self._read_at = -1
         self._cards: dict[str, WaitModelCard] = {}
 
     def cards(self, centres: Iterable[Centre], now: int) -> list[WaitModelCard]:
         """Return the card of each centre with a model, a back-test or a promise, by centre."""
+        own = sorted((centre for centre in centres if not centre.imported), key=lambda centre: centre.id)
+        return self._cards_of(own, self._days.read(own), now)
+
+    def without_model(self, centres: Iterable[Centre], now: int) -> list[CentreWithoutModel]:
+        """Return the declared centres that have no model, by centre."""
+        own = sorted((centre for centre in centres if not centre.imported), key=lambda centre: centre.id)
+        days = self._days.read(own)
+        modelled = {card.centre.id for card in self._cards_of(own, days, now) if card.model is not None}
+        return [
+            _without_model(centre, [sums["called"] for sums in days[centre.id].values() if "called" in sums])
+            for centre in own
+            if centre.id not in modelled
+        ]
+
+    def _cards_of(
+        self, centres: Sequence[Centre], days: Mapping[str, Mapping[int, Mapping[str, int]]], now: int
+    ) -> list[WaitModelCard]:
         stored_at = self._store.checkpoint(WAIT_MODELS_CHECKPOINT)
         if stored_at != self._read_at:
             self._read_at, self._cards = stored_at, {}
-        own = sorted((centre for centre in centres if not centre.imported), key=lambda centre: centre.id)
-        days = self._promise_days([centre.id for centre in own], now)
         cards: list[WaitModelCard] = []
-        for centre in own:
+        for centre in centres:
             card = self._cards.get(centre.id) or self._read_card(centre)
             self._cards[centre.id] = card
-            starts = days.get(centre.id, {})
-            shown = tuple(_promise_day(centre, start, sums) for start, sums in sorted(starts.items()))
+            shown = tuple(
+                _promise_day(centre, start, sums)
+                for start, sums in sorted(days[centre.id].items())
+                if start >= now - PROMISE_DAYS * DAY and sums.get(PROMISE_FIELDS[0])
+            )
             if card.model is not None or card.newest_backtest is not None or shown:
                 figures = (card.name, card.sha256, card.size, card.model, card.newest_backtest)
                 cards.append(WaitModelCard(centre, *figures, shown))
         return cards
-
-    def without_model(self, centres: Iterable[Centre], now: int) -> list[CentreWithoutModel]:
-        """Return the declared centres that have no model, by centre."""
-        declared = [centre for centre in centres if not centre.imported]
-        modelled = {card.centre.id for card in self.cards(declared, now) if card.model is not None}
-        own = sorted((c for c in declared if c.id not in modelled), key=lambda centre: centre.id)
-        called: dict[str, dict[int, int]] = {centre.id: {} for centre in own}
-        window = Window(max(now - KNOWN_DAYS * DAY, 0), now)
-        for total in self._store.totals([centre.id for centre in own], "1d", window, "desk"):
-            if count := total.sums.get("called", 0):
-                days = called[total.entity]
-                days[total.start] = days.get(total.start, 0) + count
-        return [_without_model(centre, list(called[centre.id].values())) for centre in own]
 
     def _read_card(self, centre: Centre) -> WaitModelCard:
         body = self._store.document(wait_model_name(centre.id)) if self._read_at else None
@@ -124,15 +169,6 @@ class WaitModelCards:
         digest = model_hash(body)
         return WaitModelCard(centre, digest[:HASH_DIGITS], digest, len(body), model, report)
 
-    def _promise_days(self, centres: list[str], now: int) -> dict[str, dict[int, dict[str, int]]]:
-        days: dict[str, dict[int, dict[str, int]]] = {}
-        window = Window(max(now - PROMISE_DAYS * DAY, 0), now)
-        for total in self._store.totals(centres, "1d", window, "desk"):
-            if total.sums.get(PROMISE_FIELDS[0]):
-                sums = days.setdefault(total.entity, {}).setdefault(total.start, {})
-                add_to_sums(sums, {name: total.sums.get(name, 0) for name in PROMISE_FIELDS})
-        return days
-
 
 def _without_model(centre: Centre, by_day: list[int]) -> CentreWithoutModel:
     called, missing = sum(by_day), MIN_MODEL_ROWS - sum(by_day)
@@ -140,6 +176,6 @@ def _without_model(centre: Centre, by_day: list[int]) -> CentreWithoutModel:
     return CentreWithoutModel(centre, called, MIN_MODEL_ROWS, days)
 
 
-def _promise_day(centre: Centre, start: int, sums: dict[str, int]) -> PromiseDay:
+def _promise_day(centre: Centre, start: int, sums: Mapping[str, int]) -> PromiseDay:
     begins = day_window(local_date(start, centre.zone), centre.zone).start
     return PromiseDay(begins, queue_figures(sums).promise)

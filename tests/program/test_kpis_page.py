@@ -18,6 +18,7 @@ from tests.program.test_pages import Outline, page
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 
 @pytest.fixture(scope="module")
@@ -107,3 +108,14 @@ def test_a_path_stays_inside_its_picture_and_a_single_target_is_a_line() -> None
         assert 0 <= y <= PATH_HEIGHT
     assert len(path_chart(path[:1], [], date(2021, 12, 31)).path.split()) == 3
     assert path_chart([], [], date(2021, 12, 31)).path == ""
+
+
+def test_seven_hundred_centres_have_the_year_so_far_at_any_day_of_it(tmp_path: Path) -> None:
+    declared = inventory()
+    centres = {f"vn83-{n:03}": replace(declared.centres["vn83-a"], id=f"vn83-{n:03}") for n in range(700)}
+    many = network(tmp_path, replace(declared, centres=centres, devices={}))
+    paths = ("/kpis", "/kpis/DG-01", "/api/v1/kpis", "/api/v1/kpis/score-766?period=year")
+    answers = {path: many.client.get(path).status_code for path in paths}
+    decade = many.client.get("/api/v1/kpis?from=2016-11-30T00:00:00Z&to=2026-11-23T00:00:00Z")
+    many.store.close()
+    assert (answers, decade.status_code) == (dict.fromkeys(paths, 200), 422)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from api.paging import BadCursor, PageRequest
-from telemetry.queries import network_history, period_history, queue_history
+from telemetry.queries import indicator_figures, network_history, period_history, queue_history
 from telemetry.queries.queues import queue_history_rows
 from tests.program.network import Network, busy, network
 
@@ -55,7 +55,7 @@ def test_a_cursor_of_another_list_is_refused() -> None:
     assert PageRequest(1, other).first_text() == ""
 
 
-@pytest.mark.parametrize("path", ["/", "/?from=2026-11-16&to=2026-11-23", "/datasets"])
+@pytest.mark.parametrize("path", ["/", "/?from=2026-11-16&to=2026-11-23", "/datasets", "/kpis"])
 def test_a_page_asks_for_the_history_of_all_centres_once_at_most(
     net: Network, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
@@ -67,7 +67,7 @@ def test_a_page_asks_for_the_history_of_all_centres_once_at_most(
         asked.extend([query.window] if len(centres) > 1 else [])
         return queue_history_rows(store, centres, query, service, now)
 
-    for module in (network_history, period_history, queue_history):
+    for module in (indicator_figures, network_history, period_history, queue_history):
         monkeypatch.setattr(module, "queue_history_rows", counted)
     assert net.client.get(path).status_code == 200
     asked.sort()

@@ -22,8 +22,11 @@ from telemetry.store import WAIT_MODELS_CHECKPOINT, wait_backtest_name, wait_mod
 from tests.program.network import MIDNIGHT, NOW, Network, busy, centre_now, local, network
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
+
+    from telemetry.core.calendar.windows import BucketWidth, Window
+    from telemetry.core.fold.totals import Total
 
 SCORES = (
     BacktestScore("drain", 120, 300.0, -20.0, 80.0, 0.91),
@@ -145,3 +148,30 @@ def test_the_expected_wait_is_on_the_centres_own_metrics_page(net: Network) -> N
         'motcua_service_expected_wait_seconds{centre="vn83-a",quantile="0.5",service="land"} 1200.0',
         'motcua_service_expected_wait_seconds{centre="vn83-a",quantile="0.9",service="land"} 2040.001',
     ]
+
+
+def test_past_tickets_are_read_again_only_after_they_were_written_again(
+    net: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[Window] = []
+    totals = net.store.totals
+
+    def counted(entities: Sequence[str], width: BucketWidth, window: Window, kind: str = "") -> Sequence[Total]:
+        read.extend([window] if kind == "desk" else [])
+        return totals(entities, width, window, kind)
+
+    def live(reopened: int) -> None:
+        for ident in ("vn83-a", "vn83-b"):
+            net.live(ident, centre_now(ident, net.time[0], reopened=reopened))
+
+    monkeypatch.setattr(net.store, "totals", counted)
+    live(NOW)
+    net.client.get("/models")
+    assert any(window.start < MIDNIGHT for window in read)
+    read.clear()
+    net.client.get("/models")
+    assert read
+    assert all(window.start >= MIDNIGHT for window in read), "only today"
+    net.total("desk:vn83-a:land", "1d", MIDNIGHT - DAY, {"called": 30})
+    live(NOW + 1)
+    assert "30 / 100" in net.client.get("/models?lang=en").text

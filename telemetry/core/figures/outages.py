@@ -146,7 +146,8 @@ def join_outages(scope: Scope, parts: Sequence[LostTime], timeline: OpenTimeline
     """Join parts (sorted) between which there is no open time, and leave out what is too short to be an incident."""
     groups: list[list[LostTime]] = []
     for part in parts:
-        if groups and not timeline.open_within(Window(groups[-1][-1].window.end, part.window.start)):
+        end = groups[-1][-1].window.end if groups else None
+        if end is not None and (end == part.window.start or not timeline.open_within(Window(end, part.window.start))):
             groups[-1].append(part)
         else:
             groups.append([part])

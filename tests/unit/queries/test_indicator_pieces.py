@@ -51,6 +51,22 @@ def test_a_window_is_its_months_and_the_present_day_apart() -> None:
     assert pieces_of(past, NOW, ZONE) == [past]
 
 
+def test_the_present_month_ends_with_today_so_that_it_is_the_same_piece_for_every_window() -> None:
+    until_tomorrow, until_december = (Window(midnight(11, 20), end) for end in (midnight(11, 24), midnight(12)))
+    assert pieces_of(until_december, NOW, ZONE) == pieces_of(until_tomorrow, NOW, ZONE)
+    future = Window(midnight(11, 25), midnight(12))
+    assert pieces_of(future, NOW, ZONE) == [future]
+
+
+def test_the_present_day_is_read_once_for_the_windows_of_one_page() -> None:
+    cache, reader, pieces = PieceCache(), Reader(), pieces_of(YEAR, NOW, ZONE)
+    cache.periods(of(pieces), NOW, reader)
+    cache.periods(of(pieces[2:]), NOW + 900, reader)
+    assert reader.windows == pieces
+    cache.periods(of(pieces[2:]), NOW + 5_000, reader)
+    assert reader.windows == [*pieces, pieces[3]]
+
+
 def test_past_months_are_read_once_and_the_present_day_each_time() -> None:
     cache, reader, pieces = PieceCache(), Reader(), pieces_of(YEAR, NOW, ZONE)
     assert len(cache.periods(of(pieces), NOW, reader)) == 4
