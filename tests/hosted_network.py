@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 
 INSIDE = "vn83-cloud-manage1"
 PARTS = ("web", "app", "db")
+CLOSED_PATHS = tuple(
+    f"{ONESTOP}--{part}" for part in ("dmz-to-app", "dmz-to-db", "manage-out-ngsp", "server-to-db", "server-to-web")
+)
+"""What must be closed of the one-stop system, by id."""
 
 
 def hosting(world: Inventory | None = None, cloud: CloudDeclaration | None = None) -> Inventory:
@@ -50,6 +54,11 @@ def observe(net: Network, **states: AvailabilityState) -> None:
         net.live(ident, _row(ident, states.get(part, "up"), (INSIDE,)))
     outer = tuple(f"vn83-{c}-gateway1" for c in "ab")
     net.live(ONESTOP, _row(ONESTOP, states.get("onestop", "up"), outer))
+
+
+def probe(net: Network, ident: str, state: AvailabilityState, *devices: str) -> None:
+    """Put what devices see of a part."""
+    net.live(ident, _row(ident, state, devices))
 
 
 def _row(ident: str, state: AvailabilityState, devices: tuple[str, ...]) -> SystemNow:

@@ -57,7 +57,7 @@ class HostedPeer(ApiModel):
 
 
 class ClosedPath(ApiModel):
-    """A connection that must fail, tried from the zone where it must."""
+    """A connection that must fail, tried from the zone where it must: to a component, or out to a party."""
 
     id: str
     name_vi: str

@@ -70,7 +70,8 @@ def connection_row(plan: CloudPlan, connection: AllowedConnection) -> dict[str, 
 
 def matrix_table(plan: CloudPlan) -> Table:
     """Return the matrix: what is closed, and how many declared connections each open cell has."""
-    from infra.plan.cloud.zones import MATRIX, network_of
+    from infra.plan.cloud.zones import network_of
+    from telemetry.core.cloud.zone_matrix import MATRIX
 
     counts = Counter((str(network_of(one.source)), str(network_of(one.target))) for one in plan.connections)
     open_cells = {(str(source), str(target)) for source, target in MATRIX}

@@ -17,7 +17,8 @@ import msgspec
 
 from motcua.local_cloud.control import LocalServer
 from telemetry.core.hosted.dependencies import nearest_called
-from telemetry.core.hosted.derived_systems import component_id, is_probed, system_calls
+from telemetry.core.hosted.derived_systems import component_id, system_calls
+from telemetry.core.hosted.inside_probes import is_probed
 
 if TYPE_CHECKING:
     import threading

@@ -8,18 +8,17 @@ from typing import TYPE_CHECKING
 from telemetry.core.hosted.dependencies import call_layers, closed_path_state, explain_failure
 from telemetry.core.hosted.derived_systems import (
     CLOSED_PATH,
-    CLOSED_PATH_PREFIX,
     COMPONENT,
     PEER,
     component_id,
     entry_components,
-    is_probed,
     part_id,
     system_calls,
 )
+from telemetry.core.hosted.inside_probes import answering_part, is_probed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from telemetry.core.cloud.values import Component, HostedSystem
     from telemetry.core.hosted.dependencies import FailureExplanation, PathState
@@ -79,14 +78,13 @@ def hosted_view(network: NetworkView, ident: str) -> HostedView | None:
         hosted,
         tuple(tuple(own[node] for node in layer) for layer in call_layers(entries, calls, own)),
         tuple(view for view in network.parts_of(ident) if view.system.kind == PEER),
-        tuple(_closed_paths(network, ident, own)),
+        tuple(_closed_paths(network, ident)),
         explain_failure(ident, own, states, calls),
     )
 
 
-def _closed_paths(network: NetworkView, ident: str, own: Mapping[str, ComponentView]) -> Iterator[ClosedPathView]:
+def _closed_paths(network: NetworkView, ident: str) -> Iterator[ClosedPathView]:
     for view in network.parts_of(ident):
         if view.system.kind == CLOSED_PATH:
-            target = own.get(part_id(ident, view.system.part.removeprefix(CLOSED_PATH_PREFIX)))
-            state = "unknown" if target is None else target.view.state
-            yield ClosedPathView(view.system, closed_path_state(view.state, state))
+            target = network.system(part_id(ident, answering_part(view.system.part)))
+            yield ClosedPathView(view.system, closed_path_state(view.state, target.state))

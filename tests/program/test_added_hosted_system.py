@@ -16,7 +16,7 @@ from telemetry.core.slo.evaluation import scoped_objectives
 from telemetry.inventory import render_agent
 from telemetry.slo.alerting import Alerting
 from tests.cloud_examples import ONESTOP
-from tests.hosted_network import INSIDE, PARTS, hosting, observe
+from tests.hosted_network import CLOSED_PATHS, INSIDE, PARTS, hosting, observe
 from tests.judging import out
 from tests.program.network import NOW, Network, inventory, network
 from tests.program.test_pages import page
@@ -63,7 +63,8 @@ def alerts_of(world: Inventory, *failed: str, answering: Iterable[str] = ()) -> 
 
 def test_the_agent_inside_gets_a_probe_of_each_component() -> None:
     text = render_agent(hosting(), INSIDE)
-    assert text.count('kind = "probe"') == len(PARTS)
+    assert text.count('kind = "probe"') == len(PARTS) + 1  # and the way out that must be closed
+    assert text.count('probe = "closed"') == 1
     assert 'target = "db-rw.vn83-onestop-database.svc:5432"' in text
     assert 'centre = "vn83-cloud"' in text
     assert "services" not in text
@@ -72,8 +73,8 @@ def test_the_agent_inside_gets_a_probe_of_each_component() -> None:
 def test_the_system_and_its_components_get_the_objective_of_its_level() -> None:
     world = hosting()
     scopes = [str(one.scope) for one in scoped_objectives(world)]
-    path = f"system:{ONESTOP}--dmz-to-db"
-    assert scopes == [f"system:{ONESTOP}", *(f"system:{ONESTOP}--{part}" for part in sorted(PARTS)), path]
+    paths = [f"system:{path}" for path in CLOSED_PATHS]
+    assert scopes == [f"system:{ONESTOP}", *(f"system:{ONESTOP}--{part}" for part in sorted(PARTS)), *paths]
     assert default_objectives(inventory()) == ()
 
 
@@ -105,14 +106,16 @@ def test_only_a_system_whose_entries_answer_inside_is_alerted_with_the_cause_net
     assert alerts_of(hosting(), scope, answering=answering) == [(f"system:{scope}", cause, "")]
 
 
-def test_one_success_from_the_dmz_is_alerted_at_once_as_a_page() -> None:
+@pytest.mark.parametrize("entity", CLOSED_PATHS)
+def test_one_success_where_a_zone_must_be_closed_is_alerted_at_once_as_a_page(entity: str) -> None:
     world, sender = hosting(), Posted()
-    (path,) = [one for one in scoped_objectives(world) if one.objective.part_kind == CLOSED_PATH]
+    paths = {str(one.scope): one for one in scoped_objectives(world) if one.objective.part_kind == CLOSED_PATH}
+    path = paths[f"system:{entity}"]
     alerting = Alerting(lambda: world, None, sender)  # type: ignore[arg-type]
     alerting.step([out(path, NOW - MINUTE, NOW).judged(NOW)], NOW)
     (alert,) = [a for a in sender.alerts if "scope" in dict(a.labels)]
     assert dict(alert.labels)["severity"] == "page"
-    assert f"{ONESTOP}--dmz-to-db is open and must be closed" in dict(alert.annotations)["summary"]
+    assert f"{entity} is open and must be closed" in dict(alert.annotations)["summary"]
 
 
 def test_metrics_have_each_component_in_its_zone(net: Network) -> None:

@@ -19,13 +19,15 @@ from tests.cloud_examples import (
     hosted_system,
     with_system,
 )
-from tests.hosted_network import hosting, observe
+from tests.hosted_network import CLOSED_PATHS, INSIDE, hosting, observe, probe
 from tests.program.network import NOW, Network, network
 from tests.program.test_pages import Outline, page
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from telemetry.core.fold.live_row_types import AvailabilityState
 
 DB, APP, WEB = (f"{ONESTOP}--{part}" for part in ("db", "app", "web"))
 
@@ -116,8 +118,22 @@ def test_a_path_from_the_dmz_to_the_database_is_closed_open_or_unknown(
     net: Network, seen: str, target: str, state: str, word: str
 ) -> None:
     path, _ = look(net, path=seen, db=target)
-    assert [row["state"] for row in facts(net)["closed_paths"]] == [state]  # type: ignore[attr-defined]
-    assert re.search(rf"Connections that must fail: . {word} Electronic one-stop system: DMZ must not reach db", path)
+    rows = {row["id"]: row["state"] for row in facts(net)["closed_paths"]}  # type: ignore[attr-defined]
+    assert rows == {**dict.fromkeys(CLOSED_PATHS, "unknown"), f"{ONESTOP}--dmz-to-db": state}
+    assert re.search(rf"{word} Electronic one-stop system: DMZ must not reach db", path)
+
+
+def test_a_way_out_of_the_zone_manage_is_closed_only_while_the_party_answers_those_who_may_call_it(
+    net: Network,
+) -> None:
+    way_out, party = f"{ONESTOP}--manage-out-ngsp", f"{ONESTOP}--to-ngsp"
+    cases: tuple[tuple[AvailabilityState, str], ...] = (("down", "unknown"), ("up", "closed"))
+    for seen, state in cases:
+        observe(net)
+        probe(net, way_out, "up", INSIDE)
+        probe(net, party, seen, "vn83-cloud-server1")
+        rows = {row["id"]: row["state"] for row in facts(net)["closed_paths"]}  # type: ignore[attr-defined]
+        assert rows[way_out] == state
 
 
 def test_parts_are_in_no_list_and_have_a_page_of_their_own(net: Network) -> None:

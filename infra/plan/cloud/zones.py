@@ -12,20 +12,15 @@ from typing import TYPE_CHECKING, Literal
 
 from infra.plan.cloud.connections import EDGE_PORT
 from infra.plan.cloud.names import CLUSTER_API
+from telemetry.core.cloud.zone_matrix import MATRIX
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from infra.plan.cloud.values import AllowedConnection, CloudPlan, Endpoint
-    from telemetry.core.cloud.values import CloudZone, Component, PeerKind
+    from telemetry.core.cloud.values import Component
+    from telemetry.core.cloud.zone_matrix import CellRule, Network
 
-    Network = CloudZone | PeerKind
-    """A zone of the cloud, or the kind of network that an outside party is in."""
-
-CellRule = Literal[
-    "https", "https-or-gateway-port", "gateway-called", "gateway-calls", "declared", "own-system",
-    "own-system-to-level-2", "own-system-or-gateway", "services", "named-hosts", "administration",
-]  # fmt: skip
 ZoneRule = Literal["flow-zone", "system-apart", "egress-closed"]
 CELL_TITLES: Mapping[CellRule, str] = MappingProxyType({
     "https": "443",
@@ -40,37 +35,6 @@ CELL_TITLES: Mapping[CellRule, str] = MappingProxyType({
     "named-hosts": "named hosts, to level 3",
     "administration": "figures, administration",
 })  # fmt: skip
-MATRIX: Mapping[tuple[Network, Network], CellRule] = MappingProxyType({
-    ("internet", "edge"): "https",
-    ("office", "edge"): "https",
-    ("wireless", "edge"): "https",
-    ("wan", "edge"): "https-or-gateway-port",
-    ("partner", "edge"): "https-or-gateway-port",
-    ("wan", "dmz"): "gateway-called",
-    ("partner", "dmz"): "gateway-called",
-    ("edge", "dmz"): "declared",
-    ("edge", "manage"): "services",
-    ("dmz", "dmz"): "own-system",
-    ("dmz", "server"): "own-system-or-gateway",
-    ("dmz", "database"): "own-system-to-level-2",
-    ("dmz", "manage"): "services",
-    ("dmz", "wan"): "gateway-calls",
-    ("dmz", "partner"): "gateway-calls",
-    ("server", "server"): "own-system-or-gateway",
-    ("server", "database"): "own-system",
-    ("server", "manage"): "services",
-    ("server", "internet"): "named-hosts",
-    ("server", "wan"): "gateway-calls",
-    ("server", "partner"): "gateway-calls",
-    ("database", "database"): "own-system",
-    ("database", "manage"): "services",
-    ("manage", "edge"): "administration",
-    ("manage", "dmz"): "administration",
-    ("manage", "server"): "administration",
-    ("manage", "database"): "administration",
-    ("manage", "manage"): "declared",
-})  # fmt: skip
-"""(from, to) → what the cell allows; a pair that is not here is closed."""
 _EVERYWHERE = frozenset({"dns", "time", "logs", "metrics", CLUSTER_API})
 SERVICES_BY_ZONE: Mapping[Network, frozenset[str]] = MappingProxyType({
     "edge": frozenset({"dns", "time", "logs", "metrics"}),

@@ -10,12 +10,20 @@ from hashlib import blake2b
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Literal
 
+from telemetry.core.hosted.inside_probes import (
+    VANTAGE_ZONE,
+    closed_paths,
+    component_probes,
+    is_probed,
+    peer_probes,
+)
 from telemetry.core.inventory import Device, Objective, System
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from telemetry.core.cloud.values import CloudDeclaration, CloudZone, Component, ComponentKind, Flow, HostedSystem
+    from telemetry.core.cloud.values import CloudDeclaration, CloudZone, Component, ComponentKind, HostedSystem
+    from telemetry.core.hosted.inside_probes import InsideProbe
     from telemetry.core.inventory import Inventory
 
 PartKind = Literal["component", "peer", "closed-path"]
@@ -23,13 +31,8 @@ PartKind = Literal["component", "peer", "closed-path"]
 COMPONENT: Final = "component"
 PEER: Final = "peer"
 CLOSED_PATH: Final = "closed-path"
-CLOSED_PATH_PREFIX: Final = "dmz-to-"
-VANTAGE_ZONE: CloudZone = "manage"
-"""The zone whose vantage point probes every component."""
 INSIDE_EVERY_MS = 60_000
 MAX_ID_LENGTH = 63
-LEAST_LEVEL_OF_CLOSED_DATABASES = 3
-"""From this level on nothing in the DMZ may reach a database; below, the system's own web server may."""
 CLOSED_PATHS_OBJECTIVE = "closed-paths"
 CLOSED_PATHS_GOAL = 0.99999
 """So little may be open that one success of a negative probe exceeds every burn-rate rule at once."""
@@ -48,6 +51,8 @@ _KIND_NAMES: Mapping[ComponentKind, tuple[str, str]] = MappingProxyType(
         "gateway": ("cổng kết nối", "gateway"),
     }
 )
+_ZONE_NAMES: Mapping[str, str] = MappingProxyType({"dmz": "DMZ"})
+"""What a zone is called where its id is no word."""
 _ENTRY_ORDER: tuple[ComponentKind, ...] = ("gateway", "web", "app")
 
 
@@ -73,11 +78,6 @@ def part_id(system: str, part: str) -> str:
 def component_id(component: Component) -> str:
     """Return the id under which a component is probed."""
     return part_id(component.system, component.id)
-
-
-def is_probed(component: Component) -> bool:
-    """Return whether a component can be probed: it has a port."""
-    return component.port > 0
 
 
 def entry_components(cloud: CloudDeclaration, system: str) -> tuple[Component, ...]:
@@ -148,51 +148,55 @@ class _Derivation:
         probe, target = inside_target(self.cloud, entries[0])
         return replace(system, probe=probe, target=target, quorum=1, vantage=self.vantage(VANTAGE_ZONE))
 
-    def component_system(self, component: Component, whole: System) -> System:
+    def component_system(self, probe: InsideProbe, whole: System) -> System:
+        component = self._component(probe)
         name_vi, name_en = _KIND_NAMES[component.kind]
-        probe, target = inside_target(self.cloud, component)
+        kind, target = inside_target(self.cloud, component)
         return self._part(
-            whole, component.id, COMPONENT, self.vantage(VANTAGE_ZONE),
+            whole, COMPONENT, probe,
             name_vi=f"{whole.name_vi}: {name_vi} {component.id}", name_en=f"{whole.name_en}: {name_en} {component.id}",
-            probe=probe, target=target, level=whole.level,
+            probe=kind, target=target, level=whole.level,
         )  # fmt: skip
 
-    def peer_systems(self, flow: Flow, caller: Component, whole: System) -> Iterator[System]:
-        """Yield the probe of an outside party from the zone of the component that calls it; none without a host."""
-        peer = self.cloud.peers.get(flow.target.name)
-        if peer is None or not peer.hosts:
-            return
-        yield self._part(
-            whole, f"to-{peer.id}", PEER, self.vantage(caller.zone),
-            name_vi=f"{whole.name_vi}: bên ngoài {peer.id}", name_en=f"{whole.name_en}: peer {peer.id}",
-            probe="tls" if flow.tls else "tcp", target=f"{peer.hosts[0]}:{flow.port}", critical=False,
-        )  # fmt: skip
-
-    def closed_path(self, component: Component, whole: System) -> System:
-        """Return the probe from the DMZ that must not reach a database."""
-        _, target = inside_target(self.cloud, replace(component, health="", health_port=0))
+    def peer_system(self, probe: InsideProbe, whole: System) -> System:
+        name = probe.target.name
         return self._part(
-            whole, f"{CLOSED_PATH_PREFIX}{component.id}", CLOSED_PATH, self.vantage("dmz"),
-            name_vi=f"{whole.name_vi}: DMZ không được đến {component.id}",
-            name_en=f"{whole.name_en}: DMZ must not reach {component.id}", probe="closed", target=target,
+            whole, PEER, probe,
+            name_vi=f"{whole.name_vi}: bên ngoài {name}", name_en=f"{whole.name_en}: peer {name}",
+            probe="tls" if probe.tls else "tcp", target=self._party_target(probe), critical=False,
+        )  # fmt: skip
+
+    def closed_path(self, probe: InsideProbe, whole: System) -> System:
+        """Return the probe from a zone that must not reach a component or an outside party."""
+        zone, name = _ZONE_NAMES.get(probe.zone, probe.zone), probe.target.name
+        if probe.target.kind == "component":
+            _, target = inside_target(self.cloud, replace(self._component(probe), health="", health_port=0))
+        else:
+            target = self._party_target(probe)
+        return self._part(
+            whole, CLOSED_PATH, probe,
+            name_vi=f"{whole.name_vi}: {zone} không được đến {name}",
+            name_en=f"{whole.name_en}: {zone} must not reach {name}", probe="closed", target=target,
         )  # fmt: skip
 
     def parts(self, whole: System) -> Iterator[System]:
         """Yield what is probed of a hosted system beside itself."""
-        for component in filter(is_probed, self.cloud.components_of(whole.id)):
-            yield self.component_system(component, whole)
-            if component.zone == "database" and whole.level >= LEAST_LEVEL_OF_CLOSED_DATABASES:
-                yield self.closed_path(component, whole)
-        for flow in self.cloud.flows:
-            caller = self.cloud.component(flow.source)
-            if flow.target.kind == "outside" and caller is not None and caller.system == whole.id:
-                yield from self.peer_systems(flow, caller, whole)
+        yield from (self.component_system(probe, whole) for probe in component_probes(self.cloud, whole.id))
+        yield from (self.closed_path(probe, whole) for probe in closed_paths(self.cloud, whole.id))
+        yield from (self.peer_system(probe, whole) for probe in peer_probes(self.cloud, whole.id))
 
-    def _part(self, whole: System, part: str, kind: PartKind, vantage: tuple[str, ...], **own: object) -> System:
+    def _component(self, probe: InsideProbe) -> Component:
+        return next(c for c in self.cloud.components_of(probe.target.system) if c.id == probe.target.name)
+
+    def _party_target(self, probe: InsideProbe) -> str:
+        return f"{self.cloud.peers[probe.target.name].hosts[0]}:{probe.port}"
+
+    def _part(self, whole: System, kind: PartKind, seen: InsideProbe, **own: object) -> System:
         values = {"every_ms": INSIDE_EVERY_MS, "critical": whole.critical, "maintenance": whole.maintenance,
                   "declared_period": whole.declared_period, "owner_agency": whole.owner_agency} | own  # fmt: skip
         return System(
-            id=part_id(whole.id, part), kind=kind, part_of=whole.id, part=part, vantage=vantage, **values  # type: ignore[arg-type]
+            id=part_id(whole.id, seen.part), kind=kind, part_of=whole.id, part=seen.part,
+            vantage=self.vantage(seen.zone), **values,  # type: ignore[arg-type]
         )  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from telemetry.core.hosted.derived_systems import (
     part_id,
     system_calls,
 )
+from telemetry.core.hosted.inside_probes import answering_part
 from telemetry.core.inventory import Inventory, Objective, System
 from telemetry.core.slo.evaluation import scopes_of
 from tests.cloud_examples import ONESTOP, base_components, base_declaration, component_end, hosted_system, outside
@@ -22,6 +23,7 @@ from tests.program.network import inventory
 
 INSIDE = "vn83-cloud-manage1"
 DB, PATH = f"{ONESTOP}--db", f"{ONESTOP}--dmz-to-db"
+CLOSED = [f"{ONESTOP}--{part}" for part in ("dmz-to-app", "dmz-to-db", "server-to-db", "server-to-web")]
 
 
 def declared(cloud: CloudDeclaration | None = None, **own: object) -> Inventory:
@@ -52,16 +54,72 @@ def test_each_component_is_probed_from_inside_the_cloud() -> None:
     web = ("http", "http://web.vn83-onestop-dmz.svc:9080/healthz", (INSIDE,), 1, 3, ONESTOP)
     app = ("http", "https://app.vn83-onestop-server.svc:8081/healthz", (INSIDE,), 1, 3, ONESTOP)
     db = ("tcp", "db-rw.vn83-onestop-database.svc:5432", (INSIDE,), 1, 3, ONESTOP)
-    path = ("closed", "db-rw.vn83-onestop-database.svc:5432", ("vn83-cloud-dmz1",), 1, 0, ONESTOP)
-    assert found == {f"{ONESTOP}--web": web, f"{ONESTOP}--app": app, DB: db, PATH: path}
+    answering = {f"{ONESTOP}--web": web, f"{ONESTOP}--app": app, DB: db}
+    assert {ident: one for ident, one in found.items() if one[0] != "closed"} == answering
     assert world.systems[DB].name_en == "One-stop: database db"
     assert list(world.whole_systems) == [ONESTOP, "vn83-portal"]
+
+
+def closed_of(world: Inventory) -> dict[str, tuple[str, tuple[str, ...]]]:
+    """Return part → target and vantage points of what must be closed."""
+    return {s.part: (s.target, s.vantage) for s in world.parts_of(ONESTOP) if s.probe == "closed"}
+
+
+def test_each_closed_pair_of_zones_is_dialled_from_inside() -> None:
+    db, dmz, server = "db-rw.vn83-onestop-database.svc:5432", ("vn83-cloud-dmz1",), ("vn83-cloud-server1",)
+    world = derived()
+    assert closed_of(world) == {
+        "dmz-to-app": ("app.vn83-onestop-server.svc:8081", dmz), "dmz-to-db": (db, dmz),
+        "server-to-web": ("web.vn83-onestop-dmz.svc:8080", server), "server-to-db": (db, server),
+    }  # fmt: skip
+    path = world.systems[PATH]
+    assert (path.quorum, path.level, path.kind, path.part_of) == (1, 0, "closed-path", ONESTOP)
+    assert (path.name_en, path.name_vi) == ("One-stop: DMZ must not reach db", "Một cửa: DMZ không được đến db")
+    assert world.systems[f"{ONESTOP}--server-to-web"].name_en == "One-stop: server must not reach web"
+
+
+def test_a_pair_of_zones_is_dialled_once_but_for_databases_and_never_at_a_gateway() -> None:
+    base = base_declaration()
+    more = (
+        Component(ONESTOP, "aaa", "gateway", "server", "S", 2, 2, port=8443),
+        Component(ONESTOP, "zzz", "app", "server", "S", 2, 2, port=8082),
+        Component(ONESTOP, "old", "database", "database", "S", 3, 3, 10, 5433),
+    )
+    found = closed_of(derived(replace(base, components=(*base.components, *more))))
+    assert set(found) == {"dmz-to-app", "dmz-to-db", "dmz-to-old", "server-to-web", "server-to-db", "server-to-old"}
+
+
+def test_a_zone_without_a_way_out_is_dialled_at_the_parties_that_others_call() -> None:
+    base = base_declaration()
+    peers = {
+        **base.peers,
+        "agency": replace(base.peers["ngsp"], id="agency", hosts=("agency.example",)),
+        "vendor": replace(base.peers["internet"], id="vendor", hosts=("vendor.example",)),
+    }
+    calls = tuple(
+        Flow(component_end(ONESTOP, "app"), outside(name), 443, "data")
+        for name in ("ngsp", "agency", "vendor", "tslcd")
+    )
+    found = closed_of(derived(replace(base, flows=(*base.flows, *calls), peers=peers)))
+    # one for each kind of network; the zone dmz may call partners by a gateway, the zone server named hosts
+    assert {part: one for part, one in found.items() if "-out-" in part} == {
+        "manage-out-agency": ("agency.example:443", (INSIDE,)),
+        "manage-out-vendor": ("vendor.example:443", (INSIDE,)),
+        "dmz-out-vendor": ("vendor.example:443", ("vn83-cloud-dmz1",)),
+    }
+
+
+def test_what_must_answer_before_a_closed_path_proves_anything_is_its_target() -> None:
+    assert [answering_part(part) for part in ("dmz-to-db", "server-to-web-to-x", "manage-out-ngsp")] == [
+        "db", "web-to-x", "to-ngsp",
+    ]  # fmt: skip
 
 
 def test_a_component_without_a_port_is_not_probed() -> None:
     base = base_declaration()
     job = Component(ONESTOP, "nightly", "job", "server", "S", 1, 1)
-    assert len(derived(replace(base, components=(*base.components, job))).parts_of(ONESTOP)) == 4
+    without = derived().parts_of(ONESTOP)
+    assert derived(replace(base, components=(*base.components, job))).parts_of(ONESTOP) == without
 
 
 def test_the_system_itself_is_probed_from_outside_as_it_is_declared() -> None:
@@ -150,12 +208,12 @@ def test_the_flows_say_who_depends_on_whom() -> None:
     }
 
 
-def test_below_level_three_the_dmz_may_reach_the_systems_own_database() -> None:
+def test_below_level_three_only_what_the_matrix_closes_to_everybody_is_dialled() -> None:
     base = base_declaration()
     low = replace(base, systems={ONESTOP: hosted_system(level=2)})
     world = derived(low)
-    assert PATH not in world.systems
-    assert [o.id for o in default_objectives(world)] == ["hosted-level-2"]
+    assert set(closed_of(world)) == {"server-to-web"}
+    assert [o.id for o in default_objectives(world)] == ["hosted-level-2", "closed-paths"]
 
 
 def test_ids_of_parts_are_as_long_as_ids_may_be() -> None:
@@ -167,7 +225,7 @@ def test_ids_of_parts_are_as_long_as_ids_may_be() -> None:
 def test_objectives_follow_the_level_and_an_own_one_takes_their_place() -> None:
     world = derived()
     objective, closed = default_objectives(world)
-    assert [s.scope for s in scopes_of(closed, world)] == [f"system:{PATH}"]
+    assert [s.entity for s in scopes_of(closed, world)] == CLOSED
     assert (objective.id, objective.goal, objective.clock, objective.level) == ("hosted-level-3", 0.995, "wall", 3)
     world = replace(world, objectives=(objective,))
     scopes = [s.scope for s in scopes_of(objective, world)]
@@ -193,7 +251,7 @@ def test_a_declared_objective_that_replaces_a_derived_one_counts_the_same_system
         return {o.id: [s.entity for s in scopes_of(o, world)] for o in world.objectives}
 
     level = [ONESTOP, f"{ONESTOP}--app", DB, f"{ONESTOP}--web"]
-    both = {"hosted-level-3": level, "closed-paths": [PATH]}
+    both = {"hosted-level-3": level, "closed-paths": CLOSED}
     assert declaring("hosted-level-3") == both
     assert declaring("closed-paths") == both
     assert declaring("hosted-level-4") == {"hosted-level-4": [], **both}, "no system has this level"
