@@ -13,6 +13,7 @@ import pulumi
 from infra.components.component import MotcuaComponent
 from infra.plan.cloud import build_cloud_plan
 from infra.plan.cloud.names import short_name
+from infra.plan.cloud.roll_out_order import callees_first, component_calls
 from telemetry.core.cloud.values import CloudDeclaration, Component as DeclaredComponent, Flow as DeclaredFlow, FlowEnd
 from telemetry.errors import ConfigError, Fault
 
@@ -31,7 +32,8 @@ class CloudObject:
     """One object that a target renders for a system.
 
     `name` is its Pulumi name, made of physical names only; `component` is empty for what a whole zone has.
-    `opens_zone`: every other object of the zone comes after it. `ignored` are fields that another writer owns.
+    `opens_zone`: every other object of the zone comes after it. `is_awaited`: the engine waits until its instances
+    run. `ignored` are fields that another writer owns.
     """
 
     name: str
@@ -40,6 +42,7 @@ class CloudObject:
     component: str = ""
     holds_data: bool = False
     opens_zone: bool = False
+    is_awaited: bool = False
     ignored: tuple[str, ...] = ()
 
 
@@ -85,7 +88,7 @@ class SystemArgs:
 
 @dataclass(frozen=True, slots=True)
 class ZoneArgs:
-    """One zone of a system as planned, and its objects."""
+    """One zone of a system as planned, and the objects that its components share."""
 
     plan: ZonePlan
     objects: tuple[CloudObject, ...]
@@ -141,6 +144,8 @@ class Province(MotcuaComponent):
         self.args = args
         self.declaration = args.shared
         self.systems: dict[str, System] = {}
+        self.running: dict[str, list[pulumi.Resource]] = {}
+        """What of each component must be there before its callers, by path."""
         self._name = name
         self._flows: set[AllowedConnection] = set()
         self._plan: CloudPlan | None = None
@@ -224,11 +229,29 @@ class System(MotcuaComponent):
         super().__init__(name, province.args.stage, _options(province, opts, planned.declared.was))
         self.zones: dict[str, Zone] = {}
         for zone in planned.zones:
-            own = tuple(one for one in objects if one.zone == zone.zone)
+            own = tuple(one for one in objects if one.zone == zone.zone and not one.component)
             self.zones[zone.zone] = Zone(ZoneArgs(zone, own), self, province)
         province.systems[name] = self
         province.connect()
+        self._make_components(planned, plan, objects, province)
         self.register_outputs({"namespaces": [zone.namespace for zone in planned.zones]})
+
+    def _make_components(
+        self, planned: SystemPlan, plan: CloudPlan, objects: Sequence[CloudObject], province: Province
+    ) -> None:
+        """Make the components, each after those that it calls and that have been made.
+
+        The engine has few workers, and one that waits for instances does nothing else: what these need comes first.
+        """
+        calls = component_calls(plan.connections)
+        components = {one.declared.path: one for one in planned.components}
+        for path in callees_first(components, calls):
+            component = components[path]
+            zone, ident = self.zones[component.declared.zone], component.declared.id
+            own = tuple(one for one in objects if (one.zone, one.component) == (component.declared.zone, ident))
+            callees = [resource for callee in calls.get(path, ()) for resource in province.running.get(callee, ())]
+            zone.components[ident] = Component(ComponentArgs(component, own), zone, province, callees)
+            province.running[path] = zone.components[ident].running
 
 
 def _hosted_plan(plan: CloudPlan, name: str) -> SystemPlan:
@@ -252,36 +275,44 @@ def _options(
 
 
 class Zone(MotcuaComponent):
-    """One zone of a system; named by its physical name, which no rename changes. `opening` are what it begins with."""
+    """One zone of a system; named by its physical name, which no rename changes.
+
+    `opening` are what it begins with, `objects` these and all that its components share, policies of flows included.
+    """
 
     type_key = "cloud-zone"
 
     def __init__(self, args: ZoneArgs, system: System, province: Province) -> None:
         super().__init__(args.plan.namespace, province.args.stage, pulumi.ResourceOptions(parent=system))
         target = province.args.target
-        own = [one for one in args.objects if not one.component]
-        self.opening = [_register(self, target, one) for one in own if one.opens_zone]
-        for one in own:
-            if not one.opens_zone:
-                _register(self, target, one, self.opening)
+        self.opening = [_register(self, target, one) for one in args.objects if one.opens_zone]
+        self.objects = [
+            *self.opening,
+            *(_register(self, target, one, self.opening) for one in args.objects if not one.opens_zone),
+        ]
         self.components: dict[str, Component] = {}
-        for planned in args.plan.components:
-            ident = planned.declared.id
-            objects = tuple(one for one in args.objects if one.component == ident)
-            self.components[ident] = Component(ComponentArgs(planned, objects), self, province)
         self.register_outputs({"namespace": args.plan.namespace, "cidr": args.plan.cidr})
 
 
 class Component(MotcuaComponent):
-    """One component of a zone; named by the zone's physical name and its own first id."""
+    """One component of a zone; named by the zone's physical name and its own first id.
+
+    Its instances start when all that its zone has so far, its own objects and `callees` are there. `running` is what
+    its callers wait for.
+    """
 
     type_key = "cloud-component"
 
-    def __init__(self, args: ComponentArgs, zone: Zone, province: Province) -> None:
+    def __init__(
+        self, args: ComponentArgs, zone: Zone, province: Province, callees: Sequence[pulumi.Resource] = ()
+    ) -> None:
         name = short_name(args.plan.namespace, _first_id(args.plan.declared))
         super().__init__(name, province.args.stage, pulumi.ResourceOptions(parent=zone))
-        for one in args.objects:
-            _register(self, province.args.target, one, zone.opening)
+        target = province.args.target
+        own = [_register(self, target, one, zone.opening) for one in args.objects if not one.is_awaited]
+        before = [*zone.objects, *own, *callees]
+        awaited = [_register(self, target, one, before) for one in args.objects if one.is_awaited]
+        self.running: list[pulumi.Resource] = awaited or own
         self.register_outputs({})
 
 
@@ -297,8 +328,8 @@ class Flow(MotcuaComponent):
         super().__init__(name, province.args.stage, pulumi.ResourceOptions(parent=system))
         for ident, objects in args.objects.items():
             for one in objects:
-                after = province.systems[ident].zones[one.zone].opening
-                _register(self, province.args.target, one, after)
+                zone = province.systems[ident].zones[one.zone]
+                zone.objects.append(_register(self, province.args.target, one, zone.opening))
         self.register_outputs({})
 
 

@@ -12,6 +12,7 @@ import pulumi
 
 from infra.components import cloud as cloud_components
 from infra.components.component import MotcuaComponent, Province
+from infra.plan.cloud.roll_out_order import systems_callees_first
 from infra.targets.kubernetes.cloud.files import object_file_name
 from infra.targets.kubernetes.cloud.ground import required_kinds
 from infra.targets.kubernetes.cloud.manifests import ground_manifests, hosted_manifests
@@ -70,7 +71,7 @@ def deploy_cloud(plan: CloudPlan, options: StackOptions) -> Mapping[str, pulumi.
         cloud = cloud_components.Province(
             plan.province, cloud_components.ProvinceArgs(plan.stage, target, plan.declaration, plan.today)
         )
-        for system in plan.systems:
-            cloud_components.System(system.id, None, cloud)
+        for ident in systems_callees_first(plan):
+            cloud_components.System(ident, None, cloud)
     return {"part": options.cloud.part, "requiredKinds": list(required_kinds(objects)),
             "systems": [system.id for system in plan.systems]}  # fmt: skip

@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 
 PROTECTED_KINDS = frozenset({"Cluster", "RabbitmqCluster", "StorageClass", "ObjectStore"})
 """Kinds that hold data or lead to it."""
+AWAITED_KINDS = frozenset({"Deployment", "StatefulSet"})
+"""Kinds for which the engine waits until all instances run."""
+NOT_AWAITED = {"pulumi.com/skipAwait": "true"}
+"""Of a Service: the engine would wait for its instances, too, which another object starts that comes after it."""
 SCALED_BY_OTHERS = ("spec.replicas",)
 """What an autoscaler owns: the engine must not write it."""
 PROVIDER_NAME = "cluster"
@@ -86,7 +90,11 @@ class KubernetesTarget:
     def register(self, wanted: CloudObject, opts: pulumi.ResourceOptions) -> pulumi.Resource:
         """Register an object with the cluster's provider."""
         own = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(provider=self.provider))
-        return register_object(wanted.body, wanted.name, own)
+        body = wanted.body
+        if body["kind"] == "Service":
+            meta = body["metadata"]
+            body = {**body, "metadata": {**meta, "annotations": {**meta.get("annotations", {}), **NOT_AWAITED}}}
+        return register_object(body, wanted.name, own)
 
 
 def _cloud_objects(system: SystemPlan, objects: Sequence[Manifest]) -> Iterator[CloudObject]:
@@ -103,7 +111,7 @@ def _cloud_objects(system: SystemPlan, objects: Sequence[Manifest]) -> Iterator[
         yield CloudObject(
             object_file_name(manifest), zone.zone, manifest, _component_of(zone, manifest),
             holds_data=is_data_zone or _is_data(manifest), opens_zone=is_zone,
-            ignored=SCALED_BY_OTHERS if is_scaled else (),
+            is_awaited=manifest["kind"] in AWAITED_KINDS, ignored=SCALED_BY_OTHERS if is_scaled else (),
         )  # fmt: skip
 
 
