@@ -78,7 +78,7 @@ def list_systems(
     page: PageParam,
     agency: Annotated[str | None, Query(description="only systems that the province hosts for this agency")] = None,
 ) -> Envelope[list[SystemSummary]]:
-    """List systems by id, with the figures of their last 24 hours, 7 days and 28 days."""
+    """List systems by id, with the figures of their last 24 hours, 7, 28 and 90 days."""
     inventory = queries.inventory()
     owners = {ident: hosted.owner for ident, hosted in inventory.cloud.systems.items()}
     views = [v for v in queries.network().systems() if agency in (None, owners.get(v.system.id))]

@@ -320,6 +320,7 @@ class SystemSummary(ApiModel):
         description="the last 7 days: time by state, availability and coverage"
     )
     availability_28d: AvailabilitySummary
+    availability_90d: AvailabilitySummary
     latency_24h: LatencySummary
     tls_expiry: CertificateExpiry | None
     in_service_from: str | None
@@ -342,6 +343,7 @@ class SystemSummary(ApiModel):
             availability_24h=AvailabilitySummary.from_result(figures.last_day),
             availability_7d=AvailabilitySummary.from_result(figures.last_7_days),
             availability_28d=AvailabilitySummary.from_result(figures.last_28_days),
+            availability_90d=AvailabilitySummary.from_result(figures.last_90_days),
             latency_24h=LatencySummary.from_histogram(figures.latency),
             tls_expiry=CertificateExpiry.from_view(detail.earliest_expiry, zone),
             **own,

@@ -255,6 +255,7 @@ PROPERTY_TEXTS: dict[str, PropertyText] = {
     "tls_certificate": _T("which certificate of the chain expires first: the server's own, an intermediate, the root"),
     "availability_24h": _T("the last 24 hours, round the clock but for maintenance"),
     "availability_28d": _T("the last 28 days, round the clock but for maintenance"),
+    "availability_90d": _T("the last 90 days, round the clock but for maintenance"),
     "latency_24h": _T("successful probes of the last 24 hours"),
     "tls_expiry": _T("the certificate that expires first; null without one"),
     "CertificateExpiry.days": _T("time until it expires, days; may be negative: it has expired"),

@@ -40,11 +40,12 @@ class VantageView:
 
 @dataclass(frozen=True, slots=True)
 class SystemFigures:
-    """The accounts of a system's last 24 hours, 7 days and 28 days, and the latency of the last 24 hours."""
+    """The accounts of a system's last 24 hours, 7, 28 and 90 days, and the latency of the last 24 hours."""
 
     last_day: AvailabilityResult
     last_7_days: AvailabilityResult
     last_28_days: AvailabilityResult
+    last_90_days: AvailabilityResult
     latency: LatencyHistogram
 
 
@@ -135,12 +136,12 @@ class SystemQueries:
         return cached.figures
 
     def _read_figures(self, ident: str, end: int) -> SystemFigures:
-        day, week, month = (
-            self._availability(Scope.system(ident), Window(end - days * DAY, end)) for days in (1, 7, 28)
+        day, week, month, quarter = (
+            self._availability(Scope.system(ident), Window(end - days * DAY, end)) for days in (1, 7, 28, 90)
         )
         runs = bucket_query(Window(end - DAY, end), "total", self._network().inventory.zone).runs_to_read()
         totals = [total for width, run in runs for total in self._store.totals([ident], width, run, "system")]
-        return SystemFigures(day, week, month, latency_histogram(add_sums(t.sums for t in totals)))
+        return SystemFigures(day, week, month, quarter, latency_histogram(add_sums(t.sums for t in totals)))
 
 
 def vantage_points(view: SystemView) -> Iterable[VantageView]:

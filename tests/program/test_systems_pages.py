@@ -105,3 +105,24 @@ def test_devices_are_listed_by_centre_and_state(net: Network) -> None:
     assert every.count("Gateway 1") == 2
     silent = text_of(page(net, "/devices?lang=en&centre=vn83-b&state=unknown"), "table-devices")
     assert ("Ba desk" in silent, "An desk" in silent) == (True, False)
+
+
+@pytest.mark.parametrize(("asked", "days"), [("", 28), ("?days=7", 7), ("?days=90", 90), ("?days=365", 28)])
+@pytest.mark.parametrize("path", ["/systems/vn83-portal", "/devices/vn83-a-kiosk1"])
+def test_uptime_bars_show_the_days_that_are_asked_for_side_by_side(
+    net: Network, path: str, asked: str, days: int
+) -> None:
+    strip = page(net, path + asked).split('class="strip"')[1].split("</svg>", maxsplit=1)[0]
+    frames = [tuple(map(int, found)) for found in re.findall(r'class="s-frame" x="(\d+)" y="1" width="(\d+)"', strip)]
+    width = re.match(r' viewBox="0 0 (\d+) 76"', strip)
+    assert width is not None
+    ends = [x + own for x, own in frames]
+    assert (len(frames), ends[-1] <= int(width[1]) < 1000) == (days, True)
+    assert all(end < following for end, (following, _) in zip(ends, frames[1:], strict=False)), "no cell covers another"
+    assert strip.count(f"days={days}") == (0 if days == 28 else days), "the page of a day keeps the length"
+
+
+def test_a_system_has_the_same_ninety_days_on_its_page_and_in_the_api(net: Network) -> None:
+    data = net.client.get("/api/v1/systems/vn83-portal").json()["data"]["availability_90d"]
+    assert data["seconds"]["open"] == 90 * 86400
+    assert "Last 90 days" in page(net, "/systems/vn83-portal?lang=en")

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 CELL_HEIGHT = 44
 CELL_WIDTH, CLOSED_WIDTH, CELL_GAP = 22, 8, 3
 """Closed days are narrow: a strip of open days shows weeks without being twice as long."""
+MANY_DAYS, MANY_CELL_WIDTH, MANY_CLOSED_WIDTH = 31, 8, 4
+"""A strip of more days has narrow cells, and a number at every seventh day."""
 PLOT_WIDTH, PLOT_HEIGHT = 720, 150
 MAX_BAR_WIDTH = 26
 ZERO_HEIGHT = 2
@@ -25,7 +27,10 @@ HEADROOM = 1.08
 
 @dataclass(frozen=True, slots=True)
 class DayCell:
-    """One day of a strip: its place and the heights of its three parts; `mark` shows the state without colour."""
+    """One day of a strip: its place and the heights of its three parts; `mark` shows the state without colour.
+
+    `is_numbered`: there is room for the number of the day.
+    """
 
     x: int
     width: int
@@ -36,23 +41,33 @@ class DayCell:
     unknown: float
     down: float
     mark: str
+    is_numbered: bool
+
+    @property
+    def middle(self) -> float:
+        """Return the place of what stands below the cell."""
+        return self.x + self.width / 2
 
 
 def day_strip(result: AvailabilityResult) -> list[DayCell]:
     """Lay out one cell per row, each a day, oldest first."""
     cells: list[DayCell] = []
-    x = 1
-    for window, account in result.rows:
-        cells.append(_day_cell(x, window.start, account, result.ratio_of(account)))
+    x, are_many = 1, len(result.rows) > MANY_DAYS
+    open_width, closed_width = (MANY_CELL_WIDTH, MANY_CLOSED_WIDTH) if are_many else (CELL_WIDTH, CLOSED_WIDTH)
+    for index, (window, account) in enumerate(result.rows):
+        place = (x, open_width if account.open else closed_width)
+        is_numbered = index % 7 == 0 if are_many else account.open > 0
+        cells.append(_day_cell(place, window.start, account, result.ratio_of(account), is_numbered=is_numbered))
         x += cells[-1].width + CELL_GAP
     return cells
 
 
-def _day_cell(x: int, start: int, account: TimeByState, ratio: CoveredRatio) -> DayCell:
+def _day_cell(
+    place: tuple[int, int], start: int, account: TimeByState, ratio: CoveredRatio, *, is_numbered: bool
+) -> DayCell:  # fmt: skip
     total = account.open or 1
     up, unknown, down = (round(CELL_HEIGHT * part / total, 2) for part in (account.up, account.unknown, account.down))
-    width = CELL_WIDTH if account.open else CLOSED_WIDTH
-    return DayCell(x, width, start, account, ratio, up, unknown, down, _day_mark(account, ratio))
+    return DayCell(*place, start, account, ratio, up, unknown, down, _day_mark(account, ratio), is_numbered)
 
 
 def _day_mark(account: TimeByState, ratio: CoveredRatio) -> str:

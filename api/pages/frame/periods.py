@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
 PeriodUnit = Literal["day", "week", "month", "range"]
+HISTORY_LENGTHS, USUAL_HISTORY_DAYS = (7, 28, 90), 28
+"""Days that the uptime bars of a system or device may show."""
+LENGTH = "days"
 MAX_CENTRE_DAYS = 400
 MAX_PROVINCE_DAYS = 92
 FIRST_YEAR, LAST_YEAR = 1900, 2199
@@ -122,6 +125,19 @@ def parse_period(params: Mapping[str, str], zone: ZoneInfo, max_days: int) -> Da
         text = f"{days.days} days: at most {max_days} days are shown at once; choose a shorter period"
         raise BadPeriod(text, "period_too_long", days=days.days, most=max_days)
     return days
+
+
+def recent_days(params: Mapping[str, str], today: date, zone: ZoneInfo) -> DayRange:
+    """Return the last 7, 28 or 90 days with today, as `days` asks for; another number is ignored."""
+    length = next((days for days in HISTORY_LENGTHS if params.get(LENGTH) == str(days)), USUAL_HISTORY_DAYS)
+    return DayRange(today - timedelta(days=length - 1), today, zone)
+
+
+def length_query(recent: DayRange, **more: str) -> str:
+    """Return the query string that asks for the same recent days; the usual ones need none."""
+    length = "" if recent.days == USUAL_HISTORY_DAYS else str(recent.days)
+    fields = {name: value for name, value in {**more, LENGTH: length}.items() if value}
+    return "?" + urlencode(fields) if fields else ""
 
 
 def _parse_date(params: Mapping[str, str], name: str) -> date | None:

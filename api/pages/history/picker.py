@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from api.pages.frame.periods import Period, period_query
+from api.pages.frame.periods import HISTORY_LENGTHS, LENGTH, Period, period_query
 from api.pages.places import ServiceNames, log_days
 from telemetry.core.inventory import local_date
 from telemetry.queries.period_history import DayRange
@@ -40,6 +40,14 @@ class DatePicker:
     following: PickerLink
     units: tuple[PickerLink, ...]
     max_days: int
+
+
+def length_links(locale: PageLocale, path: str, recent: DayRange) -> list[PickerLink]:
+    """Return the links to the lengths of time that a page's uptime bars may have."""
+    return [
+        PickerLink(locale.t("strip_length", n=days), f"{path}?{LENGTH}={days}", days == recent.days)
+        for days in HISTORY_LENGTHS
+    ]
 
 
 def build_picker(queries: Queries, locale: PageLocale, place: HistoryPlace, period: Period | None) -> DatePicker:

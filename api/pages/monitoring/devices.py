@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from api.pages.charts.plots import day_strip
 from api.pages.charts.timeline import timeline_chart
-from api.pages.frame.periods import parse_period, period_query
+from api.pages.frame.periods import HISTORY_LENGTHS, length_query, parse_period, period_query, recent_days
 from api.pages.frame.tables import PageTable, PageTableRow, TableCell, TableColumn
+from api.pages.history.picker import length_links
 from api.pages.monitoring.incidents import IncidentRows, device_name
 from api.pages.network_context import network_context
 from telemetry.core.calendar.windows import SLOT, Window, day_window, floor
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from telemetry.queries.views import DeviceView
 
 PATH = "/devices"
-HISTORY_DAYS = 28
 PART_SIZE = 100
 
 
@@ -129,15 +129,15 @@ def build_device_context(
     device, now = queries.device(ident), queries.now()
     centre, scope = queries.network().centre(device.centre), Scope.device(ident)
     today = local_date(now, centre.zone)
-    chosen = parse_period(parameters, centre.zone, HISTORY_DAYS)
-    month = DayRange(today - timedelta(days=HISTORY_DAYS - 1), today, centre.zone)
+    chosen = parse_period(parameters, centre.zone, max(HISTORY_LENGTHS))
+    recent = recent_days(parameters, today, centre.zone)
     day = DayRange(today, today, centre.zone) if chosen is None else chosen
     shown_day = DayRange(day.first, day.first, centre.zone)
     window = day_window(day.first, centre.zone)
     segments = _segments(queries, scope, window, now)
-    history = queries.availability(scope, month.window, "1d")
-    incidents = queries.incidents.incidents(scope, month.window)
-    rows = IncidentRows(queries, locale, month)
+    history = queries.availability(scope, recent.window, "1d")
+    incidents = queries.incidents.incidents(scope, recent.window)
+    rows = IncidentRows(queries, locale, recent)
     state = device_state(device)
     name = f"{device_name(locale, ident, device.now.kind)} – {locale.name(centre)}"
     account = open_time_account(segments)
@@ -148,14 +148,15 @@ def build_device_context(
         "centre": centre,
         "facts": _facts(locale, device, now),
         "completeness": next((d for d in queries.store_stats().completeness.devices if d.device == ident), None),
-        "cells": [(cell, f"{PATH}/{ident}" + _day_query(cell.start, month)) for cell in day_strip(history)],
+        "cells": [(cell, f"{PATH}/{ident}" + _day_query(cell.start, recent)) for cell in day_strip(history)],
         "strip_days": len(history.rows),
+        "lengths_of_history": length_links(locale, f"{PATH}/{ident}", recent),
         "day": shown_day,
         "is_today": shown_day.first == today,
         "timeline": timeline_chart(segments, window),
         "account": account,
         "tables": [_timeline_table(locale, segments), rows.table(incidents.incidents)],
-        "all_incidents": "/incidents" + period_query(month, scope=scope),
+        "all_incidents": "/incidents" + period_query(recent, scope=scope),
         "timeline_twin": f"/api/v1/devices/{ident}/timeline?from={day.first}&to={day.first + timedelta(days=1)}",
     }
 
@@ -168,9 +169,9 @@ def _segments(queries: Queries, scope: Scope, window: Window, now: int) -> list[
     return queries.timeline(scope, past) if past.length else []
 
 
-def _day_query(start: int, month: DayRange) -> str:
-    day = local_date(start, month.zone)
-    return period_query(DayRange(day, day, month.zone))
+def _day_query(start: int, recent: DayRange) -> str:
+    day = local_date(start, recent.zone).isoformat()
+    return length_query(recent, **{"from": day, "to": day})
 
 
 def _device_sentence(locale: PageLocale, device: DeviceView, now: int) -> str:

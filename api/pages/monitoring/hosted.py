@@ -13,17 +13,28 @@ MAX_NAMED_VICTIMS = 5
 
 
 def failure_sentence(inventory: Inventory, locale: PageLocale, ident: str, hosted: HostedView | None) -> str:
-    """Return why a hosted system, or a component of it, does not answer; empty when nothing is down."""
+    """Return why a hosted system, or a component of it, does not answer; empty when nothing is down.
+
+    Components of the page's own system stand without its name.
+    """
     why = hosted and hosted.explanation
     if not why:
         return ""
     if why.kind != "component":
         return locale.t(f"sys_why_{why.kind}")
-    cause = locale.name(inventory.systems.get(why.cause), why.cause)
+    page_of = inventory.systems.get(ident)
+    own_prefix = (
+        f"{locale.name(inventory.systems.get(page_of.part_of) if page_of and page_of.part_of else page_of, ident)}: "
+    )
+
+    def short_name(name: str) -> str:
+        return locale.name(inventory.systems.get(name), name).removeprefix(own_prefix)
+
+    cause = short_name(why.cause)
     victims = [name for name in why.victims if name != ident]
     if ident not in why.victims and why.cause != ident:
         return locale.t("sys_why_part", cause=cause)
-    names = [locale.name(inventory.systems.get(name), name) for name in victims[:MAX_NAMED_VICTIMS]]
+    names = [short_name(name) for name in victims[:MAX_NAMED_VICTIMS]]
     if len(victims) > len(names):
         names = [locale.t("inc_and_more", names=", ".join(names), n=len(victims) - len(names))]
     sentence = locale.t("sys_why_component", cause=cause)

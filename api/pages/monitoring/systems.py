@@ -9,8 +9,9 @@ from urllib.parse import urlencode
 
 from api.pages.charts.interactive import ChartFrame, PlottedColumn, PlottedSeries, build_interactive_chart
 from api.pages.charts.plots import day_strip
-from api.pages.frame.periods import parse_period, period_query
+from api.pages.frame.periods import HISTORY_LENGTHS, length_query, parse_period, period_query, recent_days
 from api.pages.frame.tables import PageTable, PageTableRow, TableCell, TableColumn
+from api.pages.history.picker import length_links
 from api.pages.monitoring.hosted import failure_sentence
 from api.pages.monitoring.incidents import IncidentRows
 from api.pages.network_context import network_context
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
     from telemetry.queries.systems import SystemDetail, VantageView
 
 PATH = "/systems"
-HISTORY_DAYS = 28
 AHEAD_DAYS = 92
 EXPIRES_SOON_DAYS = 21
 
@@ -163,10 +163,9 @@ def build_system_context(
     """Gather what the page of one system shows; `from` and `to` choose the days of its latency and incidents."""
     detail, zone, now = queries.systems.detail(ident), queries.zone(), queries.now()
     view, scope = detail.view, Scope.system(ident)
-    today = local_date(now, zone)
-    month = DayRange(today - timedelta(days=HISTORY_DAYS - 1), today, zone)
-    days = parse_period(parameters, zone, HISTORY_DAYS) or month
-    history = queries.availability(scope, month.window, "1d")
+    recent = recent_days(parameters, local_date(now, zone), zone)
+    days = parse_period(parameters, zone, max(HISTORY_LENGTHS)) or recent
+    history = queries.availability(scope, recent.window, "1d")
     incidents = queries.incidents.incidents(scope, days.window)
     rows = IncidentRows(queries, locale, days)
     ahead = planned_maintenance(queries.inventory(), Window(now, now + AHEAD_DAYS * DAY))
@@ -186,12 +185,15 @@ def build_system_context(
             (locale.t("sys_24h"), detail.figures.last_day.ratio_of(detail.figures.last_day.overall)),
             (locale.t("sys_days", n=7), detail.figures.last_7_days.ratio_of(detail.figures.last_7_days.overall)),
             (locale.t("sys_days", n=28), detail.figures.last_28_days.ratio_of(detail.figures.last_28_days.overall)),
+            (locale.t("sys_days", n=90), detail.figures.last_90_days.ratio_of(detail.figures.last_90_days.overall)),
         ],
-        "cells": [(cell, f"{PATH}/{ident}" + _day_query(cell.start, month)) for cell in day_strip(history)],
+        "cells": [(cell, f"{PATH}/{ident}" + _day_query(cell.start, recent)) for cell in day_strip(history)],
         "strip_days": len(history.rows),
         "chart": _latency_chart(queries, locale, ident, days),
         "days": days,
-        "is_month": days == month,
+        "lengths_of_history": length_links(locale, f"{PATH}/{ident}", recent),
+        "is_whole": days == recent,
+        "whole_href": f"{PATH}/{ident}" + length_query(recent),
         "expiry_note": expiry_note(locale, _expiry_days(detail)),
         "expiry_days": _expiry_days(detail),
         "maintenance": [m for m in ahead if scope in m.scopes],
@@ -211,9 +213,9 @@ def _expiry_days(detail: SystemDetail) -> float | None:
     return expiry.observation.tls_days if expiry and expiry.observation else None
 
 
-def _day_query(start: int, month: DayRange) -> str:
-    day = local_date(start, month.zone)
-    return period_query(DayRange(day, day, month.zone))
+def _day_query(start: int, recent: DayRange) -> str:
+    day = local_date(start, recent.zone).isoformat()
+    return length_query(recent, **{"from": day, "to": day})
 
 
 def _bucket(days: DayRange) -> Any:  # noqa: ANN401  # one of BucketSize
