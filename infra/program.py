@@ -83,8 +83,10 @@ def deploy_cloud_part(
 
         return {**deploy_part(plan, options), **recorded}
     from infra.targets.kubernetes.cloud.deploy import deploy_cloud  # noqa: PLC0415
+    from infra.targets.kubernetes.cloud.vantage import agent_settings  # noqa: PLC0415
 
-    return {**deploy_cloud(plan, options), **recorded}
+    agents = agent_settings(inventory, plan, options) if is_hosted else {}
+    return {**deploy_cloud(plan, options, agents), **recorded}
 
 
 def check_hosted_systems(plan: CloudPlan, file: str) -> None:

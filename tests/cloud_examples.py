@@ -86,6 +86,7 @@ PLATFORM: Mapping[str, PlatformService] = {
         PlatformService("metrics", "platform-metrics", "10.84.0.54", port=9090),
         PlatformService("backup", address="10.84.0.30", port=443),
         PlatformService("objects", address="10.84.0.40", port=443),
+        PlatformService("broker", "motcua", "10.84.0.60", port=8883),
     )
 }
 BACKUPS = (

@@ -5,13 +5,14 @@ from __future__ import annotations
 import ipaddress
 from dataclasses import dataclass
 from itertools import product
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from infra.plan.cloud.names import CLUSTER_API
 from infra.plan.cloud.security_groups import NetworkPort, SecurityGroupRule, groups_allow
-from infra.targets.openstack.cloud.addresses import edge_addresses, zone_subnets
+from infra.targets.openstack.cloud.addresses import edge_addresses, vantage_address, zone_subnets
 from infra.targets.openstack.cloud.exposures import balancer_listeners
 from infra.targets.openstack.cloud.networks import group_name, group_resources
+from telemetry.core.hosted.inside_probes import VantageZone
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,6 +69,8 @@ def _ports_of(plan: CloudPlan) -> Iterator[tuple[str, NetworkPort]]:
         yield str(end), NetworkPort(OUTSIDE_ADDRESSES.get(end.name, first))
     for name, service in plan.declaration.platform.items():
         yield f"platform:{name}", NetworkPort(service.address)
+    for zone in get_args(VantageZone):
+        yield f"vantage:{zone}", NetworkPort(vantage_address(plan.declaration, zone))
 
 
 def is_for_machines(connection: AllowedConnection) -> bool:

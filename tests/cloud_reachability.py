@@ -13,8 +13,17 @@ from typing import TYPE_CHECKING, Any
 from infra.config.options import CloudOptions
 from infra.plan.cloud.names import CLUSTER_API
 from infra.plan.cloud.network_policies import NetworkParty, NetworkPolicies
+from infra.plan.cloud.vantage_points import vantage_namespaces
 from infra.targets.kubernetes.cloud.manifests import system_manifests
-from infra.targets.kubernetes.cloud.objects import DATABASE_CLUSTER_LABEL, HostedSpec, pod_selector, policy_selector
+from infra.targets.kubernetes.cloud.objects import (
+    AGENT,
+    COMPONENT_LABEL,
+    DATABASE_CLUSTER_LABEL,
+    HostedSpec,
+    pod_selector,
+    policy_selector,
+)
+from infra.targets.kubernetes.cloud.vantage import vantage_manifests
 from tests.cloud_examples import GROUND
 from tests.hosted_objects import cluster_options
 
@@ -41,9 +50,17 @@ def with_kept_promises(declaration: CloudDeclaration) -> CloudDeclaration:
 
 def rendered_objects(plan: CloudPlan) -> tuple[Json, ...]:
     """Return every Kubernetes object of the hosted systems."""
-    options = cluster_options(plan.declaration, api_server_networks=[f"{API_SERVER}/32"])
-    spec = HostedSpec(plan, options)
+    spec = _spec_of(plan)
     return tuple(one for system in plan.systems for one in system_manifests(spec, system))
+
+
+def agent_objects(plan: CloudPlan) -> tuple[Json, ...]:
+    """Return every Kubernetes object of the agents inside the cloud."""
+    return vantage_manifests(_spec_of(plan), dict.fromkeys(vantage_namespaces(plan.province), "settings"))
+
+
+def _spec_of(plan: CloudPlan) -> HostedSpec:
+    return HostedSpec(plan, cluster_options(plan.declaration, api_server_networks=[f"{API_SERVER}/32"]))
 
 
 def network_policies(objects: Iterable[Json]) -> NetworkPolicies:
@@ -100,10 +117,13 @@ def _other_ends(plan: CloudPlan) -> set[Endpoint]:
 
 
 def _party(plan: CloudPlan, end: Endpoint) -> NetworkParty:
-    if end.kind == "edge":
-        return NetworkParty(end.namespace, {_GATEWAY_LABEL: end.name}, "10.246.0.1")
-    if end.kind == "operator":
-        return NetworkParty(end.namespace, {"app.kubernetes.io/name": end.name}, "10.246.0.2")
+    pods = {
+        "edge": NetworkParty(end.namespace, {_GATEWAY_LABEL: end.name}, "10.246.0.1"),
+        "operator": NetworkParty(end.namespace, {"app.kubernetes.io/name": end.name}, "10.246.0.2"),
+        "vantage": NetworkParty(end.namespace, {COMPONENT_LABEL: AGENT}, f"10.248.0.{len(end.name)}"),
+    }
+    if end.kind in pods:
+        return pods[end.kind]
     if end.kind == "outside":
         first = str(ipaddress.ip_network(plan.declaration.peers[end.name].cidrs[0])[5])
         return NetworkParty(address=_OUTSIDE_ADDRESSES.get(end.name, first))
@@ -128,7 +148,7 @@ def _has_pods(zone: ZonePlan) -> bool:
 
 
 def _has_component(connection: AllowedConnection) -> bool:
-    return "component" in {connection.source.kind, connection.target.kind}
+    return not {"component", "vantage"}.isdisjoint({connection.source.kind, connection.target.kind})
 
 
 def _reached(connection: AllowedConnection) -> Reached:
@@ -140,6 +160,7 @@ def allowed_reach(plan: CloudPlan, policies: NetworkPolicies, named: Mapping[str
     doors = {(one.port, one.protocol) for one in (*plan.connections, *plan.platform_connections)}
     doors |= {(NEVER_DECLARED, "TCP"), (NEVER_DECLARED, "UDP")}
     hosted = {zone.namespace for system in plan.systems for zone in system.zones}
+    hosted |= {*vantage_namespaces(plan.province)}
     return {
         (source, target, port, protocol)
         for source, target in product(named, repeat=2)

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from infra.config.options import CloudOptions, KubernetesOptions, StackOptions
 from infra.plan.cloud import CloudPlan, build_cloud_plan
-from infra.targets.kubernetes.cloud.manifests import ground_manifests, hosted_manifests
+from infra.plan.cloud.vantage_points import vantage_namespaces
+from infra.targets.kubernetes.cloud.manifests import agent_manifests, ground_manifests, hosted_manifests
+from infra.targets.kubernetes.cloud.vantage import AGENT_IMAGE
 from tests.cloud_examples import TODAY
 
 if TYPE_CHECKING:
@@ -27,22 +29,24 @@ def cluster_options(declaration: CloudDeclaration, *, stage: str = "prod", **clo
         for component in declaration.components
         if component.image
     }
+    digests |= {AGENT_IMAGE: f"sha256:{sha256(AGENT_IMAGE.encode()).hexdigest()}"}
     return StackOptions.model_validate({
         "stage": stage, "target": "kubernetes",
         "cloud": CloudOptions.model_validate({
             "part": "hosted", "image_digests": digests, "api_server_networks": ["10.84.0.2/32"], **cloud,
         }),
-        "kubernetes": KubernetesOptions(registry="registry.example"),
+        "kubernetes": KubernetesOptions(registry="registry.example"), "broker": {"host": "mqtt.example"},
     })  # fmt: skip
 
 
 @dataclass(frozen=True)
 class HostedObjects:
-    """The objects of a declaration: of the ground, and of the systems."""
+    """The objects of a declaration: of the ground, of the systems, and of the agents inside."""
 
     plan: CloudPlan
     ground: tuple[Json, ...]
     hosted: tuple[Json, ...]
+    agents: tuple[Json, ...]
 
     def of(self, *kinds: str) -> list[Json]:
         """Return the systems' objects of some kinds."""
@@ -68,4 +72,6 @@ def hosted_objects(declaration: CloudDeclaration, *, stage: str = "prod", **clou
     """Return the objects of a declaration."""
     plan = build_cloud_plan(declaration, province="vn83", stage=stage, today=TODAY)
     options = cluster_options(declaration, stage=stage, **cloud)
-    return HostedObjects(plan, ground_manifests(plan, options), hosted_manifests(plan, options))
+    settings = dict.fromkeys(vantage_namespaces(plan.province), 'device = "…"\n')
+    agents = agent_manifests(plan, options, settings)
+    return HostedObjects(plan, ground_manifests(plan, options), hosted_manifests(plan, options), agents)

@@ -165,6 +165,7 @@ def _render_cloud(stack: OpenedStack) -> RenderedFiles:
     """Return the ground's objects, or those of every hosted system apart from the others."""
     from infra.plan.cloud import build_cloud_plan
     from infra.targets.kubernetes.cloud.files import HEADERS, cloud_files
+    from infra.targets.kubernetes.cloud.vantage import agent_settings
     from infra.targets.openstack.cloud.document import DOCUMENT_HEADERS, stack_documents
 
     options, inventory = stack.options, stack.inventory
@@ -172,7 +173,8 @@ def _render_cloud(stack: OpenedStack) -> RenderedFiles:
     plan = build_cloud_plan(inventory.cloud, province=inventory.province, stage=options.stage, today=today)
     if options.target == "openstack":
         return RenderedFiles(stack_documents(plan, options), DOCUMENT_HEADERS[options.cloud.part], is_cloud=True)
-    return RenderedFiles(cloud_files(plan, options), HEADERS[options.cloud.part].strip(), is_cloud=True)
+    agents = agent_settings(inventory, plan, options) if options.cloud.part == "hosted" else {}
+    return RenderedFiles(cloud_files(plan, options, agents), HEADERS[options.cloud.part].strip(), is_cloud=True)
 
 
 def remove_stale_files(out: Path, rendered: RenderedFiles) -> None:

@@ -70,6 +70,20 @@ def render_agent(
 
     For a broker with certificates (`mqtts://`) they are in `tls/` beside agent.toml, unless `certificates` differs.
     """
+    settings = render_agent_settings(inventory, device_id, mqtt=mqtt, outbox=outbox, certificates=certificates)
+    head = f"# Written by `motcua inventory render --device {device_id}` from inventory {inventory.version}.\n"
+    return head + settings
+
+
+def render_agent_settings(
+    inventory: Inventory,
+    device_id: str,
+    *,
+    mqtt: str,
+    outbox: str = "",
+    certificates: AgentCertificates | None = None,
+) -> str:
+    """Return an agent.toml that only changes when the device's own settings do: it does not name the inventory."""
     device = inventory.devices.get(device_id)
     if device is None or device.kind == "replay":
         similar = get_close_matches(device_id, inventory.devices, 3, 0.75)
@@ -77,9 +91,8 @@ def render_agent(
         remedy = "name one that devices.csv declares" + (f", like {' or '.join(similar)}" if similar else "")
         raise InventoryError([Fault("devices.csv", 1, "id", problem, remedy)])
     files = certificates or (AgentCertificates() if mqtt.startswith("mqtts://") else None)
-    head = f"# Written by `motcua inventory render --device {device.id}` from inventory {inventory.version}.\n"
     keys = {"device": device.id, "centre": device.centre, "kind": device.kind}
-    head += _key_lines(**keys, every_ms=device.every_ms, mqtt=mqtt, outbox=outbox or f"{device.id}.db")
+    head = _key_lines(**keys, every_ms=device.every_ms, mqtt=mqtt, outbox=outbox or f"{device.id}.db")
     centre = inventory.centres.get(device.centre)  # a vantage point in the cloud is at no centre
     if centre is not None and (services := centre.services):
         head += f"services = [{', '.join(map(_quote, services))}]\n"

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from tests.kube_server import KubeServer
 
 pytestmark = pytest.mark.kube
-POLICIES = admission_objects(base_declaration(), "prod")
+POLICIES = admission_objects(base_declaration(), "prod", "vn83")
 
 
 @pytest.fixture(scope="module")

@@ -54,8 +54,10 @@ class Hosted:
     objects: HostedObjects
     ground: RollOut
     systems: RollOut
+    agents: RollOut
     first_ground: dict[Key, Json]
     first_systems: dict[Key, Json]
+    first_agents: dict[Key, Json]
 
     @property
     def server(self) -> KubeServer:
@@ -65,6 +67,11 @@ class Hosted:
         """Return the objects of one system."""
         own = (one for one in self.systems.objects if one["metadata"]["labels"]["motcua.org/system"] == ident)
         return RollOut(self.server, tuple(own))
+
+    @property
+    def agent_namespaces(self) -> set[str]:
+        """Return the namespaces in which an agent runs."""
+        return {one["metadata"]["namespace"] for one in self.agents.objects if one["kind"] == "Deployment"}
 
     def zones(self) -> list[tuple[SystemPlan, ZonePlan]]:
         return [(system, zone) for system in self.objects.plan.systems for zone in system.zones]
@@ -78,13 +85,14 @@ def hosted(cluster: KubeServer) -> Iterator[Hosted]:
     first_ground = ground.apply()
     until_policies_act(cluster)
     systems = RollOut(cluster, found.hosted)
-    yield Hosted(found, ground, systems, first_ground, systems.apply())
+    agents = RollOut(cluster, found.agents)
+    yield Hosted(found, ground, systems, agents, first_ground, systems.apply(), agents.apply())
     ground.delete(one for one in ground.objects if one["kind"].startswith("ValidatingAdmission"))
 
 
 def foreign_namespaces(found: HostedObjects) -> list[Json]:
     """Return the namespaces of other operators that objects are in: they are neither the ground's nor a system's."""
-    rendered = (*found.ground, *found.hosted)
+    rendered = (*found.ground, *found.hosted, *found.agents)
     own = {one["metadata"]["name"] for one in rendered if one["kind"] == "Namespace"}
     used = {one["metadata"].get("namespace", "") for one in rendered}
     return [namespace(name) for name in sorted(used - own - {"", "kube-system"})]
@@ -104,12 +112,17 @@ def until_policies_act(cluster: KubeServer) -> None:
 
 def test_every_object_is_accepted_without_a_warning_and_a_second_apply_changes_nothing(hosted: Hosted) -> None:
     assert len(hosted.objects.plan.systems) == 11
-    for part, first in ((hosted.ground, hosted.first_ground), (hosted.systems, hosted.first_systems)):
+    parts = (
+        (hosted.ground, hosted.first_ground), (hosted.systems, hosted.first_systems),
+        (hosted.agents, hosted.first_agents),
+    )  # fmt: skip
+    for part, first in parts:
         assert changed(first, part.apply()) == set()
 
 
 def test_every_pod_is_admitted(hosted: Hosted) -> None:
     assert hosted.systems.try_pods() == len(list(pods_of(hosted.systems.objects))) >= 4
+    assert hosted.agents.try_pods() == len(hosted.agent_namespaces) == 3
 
 
 def test_a_zone_holds_what_is_declared_and_a_roll_out_and_not_one_pod_more(hosted: Hosted) -> None:

@@ -36,7 +36,7 @@ def deployed(
     options = cluster_options(declaration, stage=stage, part=part)
 
     def program() -> None:
-        for name, value in deploy_cloud(plan, options).items():
+        for name, value in deploy_cloud(plan, options, {}).items():
             pulumi.export(name, value)
 
     return run(program, preview=preview)

@@ -203,7 +203,10 @@ def test_ground_and_systems_are_folders_of_their_own_and_a_file_without_its_obje
         done = render(tmp_path, "--stack-file", str(SHIPPED.with_name(f"Pulumi.{part}.yaml")))
         assert (done.exit_code, done.exception) == (0, None)
     systems = inventory.load(inventory.default_path()).cloud.systems
-    assert {path.name for path in tmp_path.iterdir()} == {"ground", *systems}
+    agents = {f"vn83-cloud-{zone}1" for zone in ("manage", "dmz", "server")}
+    assert {path.name for path in tmp_path.iterdir()} == {"ground", *systems, *agents}
+    settings = yaml.safe_load((tmp_path / "vn83-cloud-dmz1" / "configmap-vn83-cloud-dmz1-agent.yaml").read_text())
+    assert 'mqtt = "mqtts://broker.vn83-motcua-server.svc:8883"' in settings["data"]["agent.toml"]
     old = tmp_path / "vn83-portal" / "deployment-old.yaml"
     old.write_text((tmp_path / "vn83-portal" / "kustomization.yaml").read_text())
     foreign = tmp_path / "vn83-portal" / "notes.yaml"

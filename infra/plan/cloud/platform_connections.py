@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from infra.plan.cloud.connections import component_endpoint, distinct_connections, platform_endpoint
 from infra.plan.cloud.names import CLUSTER_API, DATABASE_OPERATOR
 from infra.plan.cloud.values import AllowedConnection, Endpoint
+from infra.plan.cloud.vantage_points import vantage_connections
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,9 +29,12 @@ CLUSTER_API_END = Endpoint("platform", CLUSTER_API, zone="manage")
 OPERATOR_END = Endpoint("operator", DATABASE_OPERATOR, zone="manage", namespace="cnpg-system")
 
 
-def platform_connections(declaration: CloudDeclaration, namespaces: Namespaces) -> tuple[AllowedConnection, ...]:
-    """Return the connections between hosted components and the platform, sorted."""
-    return distinct_connections(_generated_connections(declaration, namespaces))
+def platform_connections(
+    declaration: CloudDeclaration, namespaces: Namespaces, province: str
+) -> tuple[AllowedConnection, ...]:
+    """Return the connections between hosted components, the platform and its vantage points, sorted."""
+    watching = vantage_connections(declaration, namespaces, province)
+    return distinct_connections((*_generated_connections(declaration, namespaces), *watching))
 
 
 def _generated_connections(declaration: CloudDeclaration, namespaces: Namespaces) -> Iterator[AllowedConnection]:

@@ -12,6 +12,7 @@ from infra.plan.cloud.least_level import level_reasons, refusal_clause
 from infra.plan.cloud.names import component_labels, project_name, system_labels, zone_name
 from infra.plan.cloud.platform_connections import platform_connections
 from infra.plan.cloud.values import CloudPlan, ComponentPlan, SystemPlan, ZonePlan, ZoneQuota
+from infra.plan.cloud.vantage_points import closed_dials
 from telemetry.core.cloud import address_slots
 from telemetry.core.cloud.address_slots import slot_count
 from telemetry.core.cloud.values import ComponentSize
@@ -37,14 +38,15 @@ def build_cloud_plan(declaration: CloudDeclaration, *, province: str, stage: str
     hosted = tuple(system for system, refused in planned if not refused)
     namespaces = {(zone.system, zone.zone): zone.namespace for system in hosted for zone in system.zones}
     return CloudPlan(
-        province,
-        stage,
-        declaration,
-        hosted,
-        declared_connections(declaration, namespaces),
-        platform_connections(declaration, namespaces),
-        today,
-        tuple(system for system, refused in planned if refused),
+        province=province,
+        stage=stage,
+        declaration=declaration,
+        systems=hosted,
+        connections=declared_connections(declaration, namespaces),
+        platform_connections=platform_connections(declaration, namespaces, province),
+        today=today,
+        closed_dials=closed_dials(declaration, namespaces, province),
+        refused=tuple(system for system, refused in planned if refused),
     )
 
 

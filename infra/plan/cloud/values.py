@@ -22,7 +22,7 @@ if TYPE_CHECKING:
         PeerKind,
     )
 
-EndpointKind = Literal["component", "edge", "outside", "platform", "operator"]
+EndpointKind = Literal["component", "edge", "outside", "platform", "operator", "vantage"]
 ConnectionOrigin = Literal["declared", "exposure", "platform"]
 """A row of flows.csv; what an exposure adds between edge and component; what every zone needs of the platform."""
 
@@ -107,7 +107,7 @@ class Endpoint:
 
     `component`: `system` and `name`, with `zone` and `namespace`. `edge`: the gateway of the exposure `name`.
     `outside`: the peer `name`, of kind `peer`. `platform`: the service `name`. `operator`: who runs databases, `name`
-    its engine.
+    its engine. `vantage`: the agent that probes from the zone `name`.
     """
 
     kind: EndpointKind
@@ -149,6 +149,8 @@ class CloudPlan:
     platform_connections: tuple[AllowedConnection, ...]
     today: date
     """The day on which its rules are checked."""
+    closed_dials: tuple[AllowedConnection, ...] = ()
+    """What vantage points dial and must not reach: nothing allows it at the other end."""
     refused: tuple[SystemPlan, ...] = ()
     """Systems that no shared cloud may host (level 5, state secrets): nothing of them is rendered or connected."""
 

@@ -38,8 +38,8 @@ CELL_TITLES: Mapping[CellRule, str] = MappingProxyType({
 _EVERYWHERE = frozenset({"dns", "time", "logs", "metrics", CLUSTER_API})
 SERVICES_BY_ZONE: Mapping[Network, frozenset[str]] = MappingProxyType({
     "edge": frozenset({"dns", "time", "logs", "metrics"}),
-    "dmz": _EVERYWHERE | {"identity"},
-    "server": _EVERYWHERE | {"identity", "registry", "secrets", "backup", "proxy"},
+    "dmz": _EVERYWHERE | {"identity", "broker"},
+    "server": _EVERYWHERE | {"identity", "registry", "secrets", "backup", "proxy", "broker"},
     "database": _EVERYWHERE | {"backup"},
 })  # fmt: skip
 """The platform's services that a zone may call; the generated connections use fewer."""
@@ -156,6 +156,13 @@ def _calls_service(seen: _Pass) -> bool:
     return end.kind == "platform" and end.name in SERVICES_BY_ZONE.get(zone, frozenset())
 
 
+def _is_gateways_way(seen: _Pass) -> bool:
+    """Return whether a gateway calls, or the vantage point of its zone, which probes what gateways call."""
+    if seen.source is not None:
+        return seen.source.kind == "gateway"
+    return seen.connection.source.kind == "vantage"
+
+
 def _has_named_hosts(seen: _Pass) -> bool:
     peer = seen.plan.declaration.peers.get(seen.connection.target.name)
     return seen.level <= 3 and peer is not None and bool(peer.hosts)
@@ -165,7 +172,7 @@ _CELL_CHECKS: Mapping[CellRule, Callable[[_Pass], bool]] = MappingProxyType({
     "https": lambda seen: seen.connection.port == EDGE_PORT,
     "https-or-gateway-port": _is_https_or_gateway_port,
     "gateway-called": lambda seen: seen.target is not None and seen.target.kind == "gateway",
-    "gateway-calls": lambda seen: seen.source is not None and seen.source.kind == "gateway",
+    "gateway-calls": _is_gateways_way,
     "declared": lambda _seen: True,
     "own-system": lambda seen: seen.is_within_system,
     "own-system-to-level-2": lambda seen: seen.is_within_system and seen.level <= 2,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from infra.plan.cloud.vantage_points import BROKER, vantage_namespaces
 from infra.policy.cloud.admission_checks import (
     DATA_LABEL,
     LEVEL_LABEL,
@@ -31,16 +32,18 @@ API_VERSION: Final = "admissionregistration.k8s.io/v1"
 _PART_OF: Final = {"app.kubernetes.io/part-of": "motcua", "app.kubernetes.io/managed-by": "pulumi"}
 
 
-def admission_objects(declaration: CloudDeclaration, stage: str) -> tuple[KubernetesObject, ...]:
+def admission_objects(declaration: CloudDeclaration, stage: str, province: str) -> tuple[KubernetesObject, ...]:
     """Return every policy of a cluster, each followed by its bindings; outside stage prod an image may have a tag."""
-    policies = admission_policies(stage, platform_namespaces(declaration))
+    policies = admission_policies(stage, platform_namespaces(declaration, province))
     return tuple(made for policy in policies for made in _policy_objects(policy))
 
 
-def platform_namespaces(declaration: CloudDeclaration) -> tuple[str, ...]:
-    """Return the namespaces of the platform, which belong to no system."""
-    services = (service.namespace for service in declaration.platform.values() if service.namespace)
-    return tuple(sorted({*services, declaration.ground.gateway_namespace, DATABASE_OPERATOR_NAMESPACE}))
+def platform_namespaces(declaration: CloudDeclaration, province: str) -> tuple[str, ...]:
+    """Return the namespaces of the platform, which belong to no system: services, gateways, operators, agents."""
+    # The broker is called by agents and calls nobody: its namespace may be that of a hosted system.
+    services = (one.namespace for name, one in declaration.platform.items() if one.namespace and name != BROKER)
+    others = (declaration.ground.gateway_namespace, DATABASE_OPERATOR_NAMESPACE, *vantage_namespaces(province))
+    return tuple(sorted({*services, *others}))
 
 
 def _policy_objects(policy: AdmissionPolicy) -> Iterator[KubernetesObject]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from infra.plan.values import NetworkFlow
 from infra.plan.workloads import INFLUX_PORT, PROMETHEUS_PORT
 from infra.targets.kubernetes.objects import BACKUP, SERVICES_PORT, dns_name, manifest, object_labels, pod_selector
+from telemetry.core.hosted.derived_systems import cloud_place
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,14 +24,16 @@ NODE_CACHE = "169.254.20.10/32"
 """The DNS server of clusters with a cache on every node."""
 EXPOSURE_LABEL = "motcua.org/exposure"
 """The label of a namespace that may bring listeners to the gateway of this name."""
-OUTSIDE_PARTIES = ("devices", "people", "national", "receivers")
+INSIDE_AGENT = "agent"
+"""What the label of the agents' pods says, which probe hosted systems from namespaces of their own."""
+OUTSIDE_PARTIES = ("devices", "people", "national", "receivers", INSIDE_AGENT)
 _CLUSTER_FLOWS = {
     NetworkFlow(BACKUP, "influxdb", INFLUX_PORT, "backup"),
     NetworkFlow("prometheus-adapter", "prometheus", PROMETHEUS_PORT, "lag for the autoscaler"),
     NetworkFlow("alertmanager", "receivers", HTTPS_PORT, "messages to the operators"),
 }
 """Flows of this target only."""
-_NAMESPACE_LABEL = "kubernetes.io/metadata.name"
+_NAMESPACE_LABEL, _COMPONENT_LABEL = "kubernetes.io/metadata.name", "app.kubernetes.io/component"
 
 
 def network_policies(cluster: ClusterSpec) -> tuple[Manifest, ...]:
@@ -53,7 +56,15 @@ def cluster_flows(cluster: ClusterSpec) -> tuple[NetworkFlow, ...]:
         replace(flow, port=SERVICES_PORT) if flow.target == "broker" and flow.source not in OUTSIDE_PARTIES else flow
         for flow in cluster.plan.flows
     }
-    return tuple(sorted(flows | _CLUSTER_FLOWS))
+    port = cluster.plan.workload("broker").ports["mqtts"]
+    watching = {NetworkFlow(INSIDE_AGENT, "broker", port, "frames from inside the province's cloud")}
+    return tuple(sorted(flows | _CLUSTER_FLOWS | (watching if _inside_agents(cluster) else set())))
+
+
+def _inside_agents(cluster: ClusterSpec) -> list[str]:
+    """Return the namespaces of the agents inside the province's cloud, which have the ids of their devices."""
+    place = cloud_place(cluster.plan.province)
+    return [device.id for device in cluster.plan.broker.devices if device.centre == place]
 
 
 def _flow_policies(cluster: ClusterSpec, flow: NetworkFlow) -> Iterator[Manifest]:
@@ -78,6 +89,10 @@ def _peers_of(cluster: ClusterSpec, name: str) -> list[Manifest]:
     if name in {"national", "receivers"}:
         # Policies have no host names: only the port can be limited.
         return _ip_blocks(())
+    if name == INSIDE_AGENT:
+        agents = {"key": _NAMESPACE_LABEL, "operator": "In", "values": _inside_agents(cluster)}
+        pods = {"matchLabels": {_COMPONENT_LABEL: INSIDE_AGENT}}
+        return [{"namespaceSelector": {"matchExpressions": [agents]}, "podSelector": pods}]
     if name == "people":
         return [{"namespaceSelector": {"matchLabels": {_NAMESPACE_LABEL: door_namespace(cluster)}}}]
     if name == "prometheus-adapter":

@@ -29,8 +29,9 @@ FlowEndKind = Literal["component", "outside", "platform"]
 SiteKind = Literal["main", "spare", "backup"]
 ProviderKind = Literal["agency", "enterprise"]
 PlatformName = Literal[
-    "dns", "time", "logs", "identity", "registry", "secrets", "metrics", "backup", "objects", "gateway", "proxy"
-]
+    "dns", "time", "logs", "identity", "registry", "secrets", "metrics", "backup", "objects", "gateway", "proxy",
+    "broker",
+]  # fmt: skip
 ProtectionName = Literal["waf", "ddos", "ips", "dbf", "edr", "siem", "vpn", "pam"]
 BackupMedium = Literal["block", "objects", "tape"]
 DATA_ZONE_KINDS: frozenset[ComponentKind] = frozenset({"database", "objects", "queue"})

@@ -10,7 +10,7 @@ from infra.policy.cloud.catalogue import ADMISSION_RULE_IDS
 from tests.cloud_admission_examples import AT_LEVEL_2, EXAMPLES, AdmissionExample, excepted
 from tests.cloud_examples import base_declaration
 
-OBJECTS = admission_objects(base_declaration(), "prod")
+OBJECTS = admission_objects(base_declaration(), "prod", "vn83")
 POLICIES = [one for one in OBJECTS if one["kind"] == "ValidatingAdmissionPolicy"]
 BINDINGS = {one["metadata"]["name"]: one["spec"] for one in OBJECTS if one["kind"].endswith("Binding")}
 
@@ -84,14 +84,14 @@ def test_a_message_names_its_rule_and_clause() -> None:
 
 
 def test_outside_stage_prod_a_tag_is_enough_and_nothing_else_changes() -> None:
-    dev = admission_objects(base_declaration(), "dev")
+    dev = admission_objects(base_declaration(), "dev", "vn83")
     changed = [one["metadata"]["name"] for one, other in zip(OBJECTS, dev, strict=True) if one != other]
     assert changed == ["motcua-image-pinned"]
 
 
 def test_systems_are_reached_from_the_namespaces_of_the_platform() -> None:
-    assert platform_namespaces(base_declaration()) == (
+    assert platform_namespaces(base_declaration(), "vn83") == (
         "cnpg-system", "envoy-gateway-system", "kube-system", "platform-identity", "platform-logs",
-        "platform-metrics", "platform-secrets",
+        "platform-metrics", "platform-secrets", "vn83-cloud-dmz1", "vn83-cloud-manage1", "vn83-cloud-server1",
     )  # fmt: skip
     assert AT_LEVEL_2

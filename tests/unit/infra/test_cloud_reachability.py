@@ -15,6 +15,7 @@ from tests.cloud_declarations import declarations
 from tests.cloud_examples import ONESTOP, TODAY, base_declaration, component_end
 from tests.cloud_group_reach import group_reach, group_world, is_for_machines
 from tests.cloud_reachability import (
+    agent_objects,
     allowed_reach,
     expected_reach,
     network_policies,
@@ -35,7 +36,7 @@ def plan_of(declaration: CloudDeclaration) -> CloudPlan:
 
 
 def reach(plan: CloudPlan, objects: tuple[Json, ...]) -> set[tuple[str, str, int, str]]:
-    return allowed_reach(plan, network_policies(objects), parties(plan, objects))
+    return allowed_reach(plan, network_policies((*objects, *agent_objects(plan))), parties(plan, objects))
 
 
 def test_the_base_declaration_lets_through_what_it_declares_and_no_more() -> None:
@@ -55,8 +56,9 @@ def test_without_any_one_policy_something_is_open_or_closed_that_must_not_be() -
     plan = plan_of(base_declaration())
     objects = rendered_objects(plan)
     named, expected = parties(plan, objects), expected_reach(plan)
-    policies = network_policies(objects)
-    for removed in (one for one in policies.policies if one["metadata"]["namespace"] == f"{ONESTOP}-server"):
+    policies = network_policies((*objects, *agent_objects(plan)))
+    own = {f"{ONESTOP}-server", "vn83-cloud-manage1"}
+    for removed in (one for one in policies.policies if one["metadata"]["namespace"] in own):
         rest = tuple(one for one in policies.policies if one is not removed)
         found = allowed_reach(plan, NetworkPolicies(rest, policies.namespaces), named)
         assert found != expected, removed["metadata"]["name"]

@@ -64,10 +64,9 @@ def party_of(found: HostedObjects, pods: dict[tuple[str, str], NetworkParty], en
         # A bucket is at the platform's object store.
         store = NetworkParty(address=declaration.platform["objects"].address)
         return pods.get((end.system, end.name), store)
-    if end.kind == "edge":
-        return NetworkParty(end.namespace, {LABEL_OF_GATEWAYS: end.name})
-    if end.kind == "operator":
-        return NetworkParty(end.namespace, {"app.kubernetes.io/name": end.name})
+    labels = {"edge": LABEL_OF_GATEWAYS, "operator": "app.kubernetes.io/name", "vantage": "app.kubernetes.io/component"}
+    if end.kind in labels:
+        return NetworkParty(end.namespace, {labels[end.kind]: "agent" if end.kind == "vantage" else end.name})
     if end.kind == "outside":
         return NetworkParty(address=declaration.peers[end.name].cidrs[0].partition("/")[0])
     if end.namespace:

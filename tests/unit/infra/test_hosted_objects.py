@@ -52,7 +52,7 @@ def base() -> HostedObjects:
 
 def declared_policies(found: HostedObjects) -> set[str]:
     """Return the policies of declared and exposed connections."""
-    generated = ("platform.", "operator.", "/default-deny", "/names", "/db-to-db-")
+    generated = ("platform.", "operator.", "/vantage.", "/default-deny", "/names", "/db-to-db-")
     return {name for name in found.names("NetworkPolicy") if not any(word in name for word in generated)}
 
 
@@ -361,7 +361,8 @@ def test_every_image_without_a_digest_is_named_at_once() -> None:
     with pytest.raises(ConfigError) as raised:
         hosted_objects(base_declaration(), image_digests={"onestop-web": "sha256:short"})
     problems = [fault.problem for fault in raised.value.faults]
-    assert len(problems) == 3
+    assert len(problems) == 4
+    assert any("'motcua-agent' has no digest" in problem for problem in problems)
     assert any("'onestop-app' has no digest" in problem for problem in problems)
     assert any("'sha256:short' is not a digest" in problem for problem in problems)
 
@@ -505,7 +506,7 @@ def test_options_name_what_the_cluster_has() -> None:
 def test_a_system_more_touches_its_own_folder_of_the_rendered_tree_only() -> None:
     def files_of(declaration: CloudDeclaration) -> dict[str, str]:
         plan = build_cloud_plan(declaration, province="vn83", stage="prod", today=TODAY)
-        return cloud_files(plan, cluster_options(declaration))
+        return cloud_files(plan, cluster_options(declaration), {})
 
     before, after = files_of(base_declaration()), files_of(two_systems())
     changed = {name for name in after if after[name] != before.get(name)}

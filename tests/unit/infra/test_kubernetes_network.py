@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from infra.config.options import parse_options
-from infra.targets.kubernetes.network import OUTSIDE_PARTIES
-from infra.targets.kubernetes.objects import SERVICES_PORT
+from infra.targets.kubernetes.network import OUTSIDE_PARTIES, cluster_flows
+from infra.targets.kubernetes.objects import SERVICES_PORT, ClusterSpec
 from telemetry.errors import ConfigError
 from tests.kubernetes import Stack, container, stack
 
@@ -19,6 +20,7 @@ ADDED = {
     ("backup", "influxdb", 8086),
     ("prometheus-adapter", "prometheus", 9090),
     ("alertmanager", "receivers", 443),
+    ("agent", "broker", 8883),
 }
 ELSEWHERE = {*OUTSIDE_PARTIES, "prometheus-adapter"}
 COMPONENT = "app.kubernetes.io/component"
@@ -59,7 +61,7 @@ def who(other: Json, *, port: int) -> str:
         assert other["namespaceSelector"]["matchLabels"] == {"kubernetes.io/metadata.name": "envoy-gateway-system"}
         return "people"
     labels = other["podSelector"]["matchLabels"]
-    return str(labels.get(COMPONENT, labels["app.kubernetes.io/name"]))
+    return str(labels.get(COMPONENT) or labels["app.kubernetes.io/name"])
 
 
 def test_nothing_may_speak_that_no_rule_names(one: Stack) -> None:
@@ -105,6 +107,19 @@ def test_devices_come_from_their_networks_to_their_listener_alone(one: Stack) ->
     assert policy["spec"]["ingress"][0]["from"] == [{"ipBlock": {"cidr": "10.83.0.0/16"}}]
     for name in ("broker-internal", "broker-nodes"):
         assert one.one("Service", name)["spec"]["type"] == "ClusterIP"
+
+
+def test_agents_inside_the_cloud_come_from_their_own_namespaces_and_only_where_something_is_hosted(one: Stack) -> None:
+    (side,) = one.one("NetworkPolicy", "agent-to-broker-8883-in")["spec"]["ingress"]
+    (peer,) = side["from"]
+    (places,) = peer["namespaceSelector"]["matchExpressions"]
+    assert places["values"] == ["vn83-cloud-dmz1", "vn83-cloud-manage1", "vn83-cloud-server1"]
+    assert peer["podSelector"]["matchLabels"] == {COMPONENT: "agent"}
+    plan = replace(one.plan, broker=replace(one.plan.broker, devices=()))
+    without = cluster_flows(ClusterSpec(plan, one.options))
+    assert {flow.source for flow in cluster_flows(ClusterSpec(one.plan, one.options))} - {
+        f.source for f in without
+    } == {"agent"}
 
 
 def test_without_networks_of_devices_no_door_opens_outside() -> None:

@@ -15,7 +15,7 @@ from infra.components.component import MotcuaComponent, Province
 from infra.plan.cloud.roll_out_order import systems_callees_first
 from infra.targets.kubernetes.cloud.files import object_file_name
 from infra.targets.kubernetes.cloud.ground import required_kinds
-from infra.targets.kubernetes.cloud.manifests import ground_manifests, hosted_manifests
+from infra.targets.kubernetes.cloud.manifests import agent_manifests, ground_manifests, hosted_manifests
 from infra.targets.kubernetes.cloud.target import KubernetesTarget
 from infra.targets.kubernetes.resources import register_object
 
@@ -33,12 +33,14 @@ PROTECTED_KINDS = frozenset({"StorageClass"})
 
 
 class CloudPart(MotcuaComponent):
-    """The ground of the province's cloud."""
+    """What belongs to no system: the ground of the province's cloud, or the agents inside."""
 
     type_key = "cloud-part"
 
-    def __init__(self, stage: str, provider: k8s.Provider, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("ground", stage, opts)
+    def __init__(
+        self, name: str, stage: str, provider: k8s.Provider, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__(name, stage, opts)
         self._provider = provider
         self._namespaces: dict[str, pulumi.Resource] = {}
 
@@ -57,21 +59,27 @@ class CloudPart(MotcuaComponent):
         self.register_outputs({})
 
 
-def deploy_cloud(plan: CloudPlan, options: StackOptions) -> Mapping[str, pulumi.Input[object]]:
-    """Create or change the part that the options choose; returns its outputs.
+def deploy_cloud(
+    plan: CloudPlan, options: StackOptions, agents: Mapping[str, str]
+) -> Mapping[str, pulumi.Input[object]]:
+    """Create or change the part that the options choose; returns its outputs. `agents`: device → its agent.toml.
 
     Raises ConfigError naming everything that no cluster could run, and every promise that the ground does not give.
     """
-    objects = (ground_manifests if options.cloud.part == "ground" else hosted_manifests)(plan, options)
+    is_ground = options.cloud.part == "ground"
+    watching = () if is_ground else agent_manifests(plan, options, agents)
+    objects = (ground_manifests if is_ground else hosted_manifests)(plan, options)
     target = KubernetesTarget(options)
-    if options.cloud.part == "ground":
-        province = Province(plan.province, plan.stage)
-        CloudPart(plan.stage, target.provider, pulumi.ResourceOptions(parent=province)).create(objects)
+    province = Province(plan.province, plan.stage)
+    parent = pulumi.ResourceOptions(parent=province)
+    if is_ground:
+        CloudPart("ground", plan.stage, target.provider, parent).create(objects)
     else:
+        CloudPart("inside-agents", plan.stage, target.provider, parent).create(watching)
         cloud = cloud_components.Province(
             plan.province, cloud_components.ProvinceArgs(plan.stage, target, plan.declaration, plan.today)
         )
         for ident in systems_callees_first(plan):
             cloud_components.System(ident, None, cloud)
-    return {"part": options.cloud.part, "requiredKinds": list(required_kinds(objects)),
+    return {"part": options.cloud.part, "requiredKinds": list(required_kinds((*objects, *watching))),
             "systems": [system.id for system in plan.systems]}  # fmt: skip

@@ -1,4 +1,4 @@
-"""The objects as YAML files for `kubectl apply --server-side -k`: a folder per system, the ground apart. Pure.
+"""The objects as YAML files for `kubectl apply --server-side -k`: a folder per system, agent, and the ground. Pure.
 
 A file holds one object and nothing that another edit of the inventory would change, such as its version.
 """
@@ -8,10 +8,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from infra.policy.cloud.admission_checks import SYSTEM_LABEL
-from infra.targets.kubernetes.cloud.manifests import ground_manifests, hosted_manifests
+from infra.targets.kubernetes.cloud.manifests import agent_manifests, ground_manifests, hosted_manifests
 from infra.templates import render_yaml
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from infra.config.options import StackOptions
     from infra.plan.cloud.values import CloudPlan
     from infra.targets.kubernetes.objects import Manifest
@@ -24,12 +26,18 @@ HEADERS = {
 GROUND_FOLDER = "ground"
 
 
-def cloud_files(plan: CloudPlan, options: StackOptions) -> dict[str, str]:
-    """Return {path: text} of the part that the options choose. Raises ConfigError as `hosted_manifests` does."""
+def cloud_files(plan: CloudPlan, options: StackOptions, agents: Mapping[str, str]) -> dict[str, str]:
+    """Return {path: text} of the part that the options choose; `agents`: device inside the cloud → its agent.toml.
+
+    Raises ConfigError as `hosted_manifests` does.
+    """
     if options.cloud.part == "ground":
         return _folder_files(HEADERS["ground"], GROUND_FOLDER, ground_manifests(plan, options))
     files: dict[str, str] = {}
-    objects = hosted_manifests(plan, options)
+    watching, objects = agent_manifests(plan, options, agents), hosted_manifests(plan, options)
+    for device in agents:
+        own = tuple(one for one in watching if device in {one["metadata"]["name"], one["metadata"].get("namespace")})
+        files |= _folder_files(HEADERS["hosted"], device, own)
     for system in plan.systems:
         own = tuple(one for one in objects if one["metadata"]["labels"][SYSTEM_LABEL] == system.id)
         files |= _folder_files(HEADERS["hosted"], system.id, own)

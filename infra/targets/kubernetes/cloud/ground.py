@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from infra.plan.cloud.vantage_points import BROKER
 from infra.policy.cloud.admission import admission_objects
 from infra.policy.cloud.admission_checks import ZONE_LABEL
 from infra.policy.rules import is_open_network
 from infra.targets.kubernetes.cloud.exposure import exposed_components
 from infra.targets.kubernetes.cloud.network import NETWORK_POLICY_KIND
-from infra.targets.kubernetes.cloud.objects import SEPARATED_LEVEL, object_labels
+from infra.targets.kubernetes.cloud.objects import SEPARATED_LEVEL, object_labels, platform_labels
 from infra.targets.kubernetes.cloud.storage import storage_classes
 from infra.targets.kubernetes.cloud.tenancy import pod_security_labels
 from infra.targets.kubernetes.door import GATEWAY_GROUP
@@ -37,16 +38,6 @@ CORE_GROUPS = frozenset({
 """Versions that every cluster has."""
 
 
-def platform_labels(spec: HostedSpec) -> dict[str, str]:
-    """Return the labels of what belongs to no system."""
-    return {
-        "motcua.org/province": spec.plan.province,
-        "motcua.org/stage": spec.plan.stage,
-        "motcua.org/owner": spec.options.owner,
-        "motcua.org/data-class": "operational",
-    }
-
-
 def ground_objects(spec: HostedSpec) -> tuple[Manifest, ...]:
     """Return everything that must exist before the systems, namespaces first."""
     return (
@@ -54,7 +45,10 @@ def ground_objects(spec: HostedSpec) -> tuple[Manifest, ...]:
         *_edge_policies(spec),
         *(_gateway(spec, exposure) for exposure in _exposures(spec)),
         *storage_classes(spec),
-        *(_with_platform_labels(spec, policy) for policy in admission_objects(spec.plan.declaration, spec.plan.stage)),
+        *(
+            _with_platform_labels(spec, policy)
+            for policy in admission_objects(spec.plan.declaration, spec.plan.stage, spec.plan.province)
+        ),
     )
 
 
@@ -75,7 +69,8 @@ def _edge(spec: HostedSpec) -> str:
 
 def _namespaces(spec: HostedSpec) -> tuple[str, ...]:
     """Return the edge's namespace and those of the platform's services, but for those that others make."""
-    services = {service.namespace for service in spec.plan.declaration.platform.values()}
+    # The broker is Motcua's own, in a namespace of its stack or of a hosted system.
+    services = {one.namespace for name, one in spec.plan.declaration.platform.items() if name != BROKER}
     others = CLUSTER_NAMESPACES | {"", spec.ground.gateway_namespace}
     return tuple(sorted({_edge(spec)} | (services - others)))
 

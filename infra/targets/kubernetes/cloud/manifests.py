@@ -16,11 +16,12 @@ from infra.targets.kubernetes.cloud.objects import HostedSpec, with_exceptions
 from infra.targets.kubernetes.cloud.secrets import caller_secrets
 from infra.targets.kubernetes.cloud.stores import bucket_faults, copy_schedules, queue_faults, store_manifests
 from infra.targets.kubernetes.cloud.tenancy import tenancy_manifests
+from infra.targets.kubernetes.cloud.vantage import agent_faults, vantage_manifests
 from infra.targets.kubernetes.cloud.workloads import workload_manifests
 from telemetry.errors import ConfigError, Fault
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from infra.config.options import StackOptions
     from infra.plan.cloud.values import CloudPlan, SystemPlan, ZonePlan
@@ -45,6 +46,18 @@ def hosted_manifests(plan: CloudPlan, options: StackOptions) -> tuple[Manifest, 
     if faults:
         raise ConfigError(sorted(faults))
     return tuple(manifest for system in spec.plan.systems for manifest in system_manifests(spec, system))
+
+
+def agent_manifests(plan: CloudPlan, options: StackOptions, agents: Mapping[str, str]) -> tuple[Manifest, ...]:
+    """Return the objects of the agents inside the cloud; `agents`: device → its agent.toml.
+
+    Raises ConfigError naming everything that no cluster could run, of the systems too.
+    """
+    spec = HostedSpec(with_exceptions(plan), options)
+    faults = {*agent_faults(spec), *hosted_faults(spec)} if agents else set()
+    if faults:
+        raise ConfigError(sorted(faults))
+    return vantage_manifests(spec, agents)
 
 
 def system_manifests(spec: HostedSpec, system: SystemPlan) -> tuple[Manifest, ...]:

@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING
 
 from infra.plan.cloud.names import CLUSTER_API, policy_name
 from infra.policy.cloud.admission_checks import NAMESPACE_LABEL, SYSTEM_LABEL
-from infra.targets.kubernetes.cloud.objects import is_end, object_name, policy_selector, zone_manifest
+from infra.targets.kubernetes.cloud.objects import (
+    AGENT,
+    COMPONENT_LABEL,
+    is_end,
+    object_name,
+    policy_selector,
+    zone_manifest,
+)
 from infra.targets.kubernetes.network import NODE_CACHE
 from telemetry.errors import ConfigError, Fault
 
@@ -38,7 +45,7 @@ def network_manifests(spec: HostedSpec, zone: ZonePlan) -> tuple[Manifest, ...]:
     deny_all: Manifest = {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
     policies = [
         zone_manifest(zone, NETWORK_POLICY_KIND, "default-deny", "network", spec=deny_all),
-        _names_policy(zone),
+        zone_manifest(zone, NETWORK_POLICY_KIND, "names", "network", spec=names_rule()),
     ]
     faults: list[Fault] = []
     for component in zone.components:
@@ -73,15 +80,15 @@ def _connection_policies(
     """Yield the policies of a connection for its sides that are this component."""
     pods = {"matchLabels": policy_selector(component.declared)}
     port = str(connection.port) if connection.protocol == "TCP" else f"{connection.port}-{connection.protocol.lower()}"
-    ports = [{"protocol": connection.protocol, "port": number} for number in _ports_of(connection)]
+    ports = ports_of(connection)
     ends = _named_ends(spec, connection)
     if is_end(component, connection, of_source=True):
-        allowed: Manifest = {"to": _peers_of(spec, connection.target), "ports": ports}
+        allowed: Manifest = {"to": peers_of(spec, connection.target), "ports": ports}
         name = policy_name(*ends, port, "out")
         body = {"podSelector": pods, "policyTypes": ["Egress"], "egress": [allowed]}
         yield zone_manifest(zone, NETWORK_POLICY_KIND, name, object_name(component.declared), spec=body)
     if is_end(component, connection, of_source=False):
-        allowed = {"from": _peers_of(spec, connection.source), "ports": ports}
+        allowed = {"from": peers_of(spec, connection.source), "ports": ports}
         name = policy_name(*ends, port, "in")
         body = {"podSelector": pods, "policyTypes": ["Ingress"], "ingress": [allowed]}
         yield zone_manifest(zone, NETWORK_POLICY_KIND, name, object_name(component.declared), spec=body)
@@ -105,21 +112,23 @@ def _component_at(spec: HostedSpec, end: Endpoint) -> Component:
     return next(one for one in components if one.system == end.system)
 
 
-def _ports_of(connection: AllowedConnection) -> tuple[int, ...]:
+def ports_of(connection: AllowedConnection) -> list[Manifest]:
+    """Return the ports of a connection as a rule has them."""
     is_cluster_api = connection.target.kind == "platform" and connection.target.name == CLUSTER_API
-    return CLUSTER_API_PORTS if is_cluster_api else (connection.port,)
+    numbers = CLUSTER_API_PORTS if is_cluster_api else (connection.port,)
+    return [{"protocol": connection.protocol, "port": number} for number in numbers]
 
 
-def _peers_of(spec: HostedSpec, end: Endpoint) -> list[Manifest]:
+def peers_of(spec: HostedSpec, end: Endpoint) -> list[Manifest]:
     """Return the peers that an end stands for. Raises ConfigError for one whose networks are unknown."""
     if end.kind == "component" and _component_at(spec, end).kind == "objects":
         return _platform_peers(spec, replace(end, name="objects", namespace=_object_store_namespace(spec)))
     if end.kind == "component":
         return [_pods_in(end.namespace, policy_selector(_component_at(spec, end)), {SYSTEM_LABEL: end.system})]
-    if end.kind == "edge":
-        return [_pods_in(end.namespace, {spec.options.cloud.gateway_pod_label: end.name})]
-    if end.kind == "operator":
-        return [_pods_in(end.namespace, {ENGINE_LABEL: end.name})]
+    pods = {"edge": {spec.options.cloud.gateway_pod_label: end.name}, "operator": {ENGINE_LABEL: end.name},
+            "vantage": {COMPONENT_LABEL: AGENT}}  # fmt: skip
+    if end.kind in pods:
+        return [_pods_in(end.namespace, pods[end.kind])]
     if end.kind == "outside":
         return _ip_blocks(spec.plan.declaration.peers[end.name].cidrs, f"peer {end.name}", _where_of_peer(spec, end))
     return _platform_peers(spec, end)
@@ -178,10 +187,9 @@ def _ip_blocks(networks: tuple[str, ...], party: str, declared_at: str) -> list[
     return [{"ipBlock": {"cidr": network}} for network in sorted(networks)]
 
 
-def _names_policy(zone: ZonePlan) -> Manifest:
-    """Return the policy by which every pod of the zone may ask the cluster's own servers for names."""
+def names_rule() -> Manifest:
+    """Return the rule by which every pod of a namespace may ask the cluster's own servers for names."""
     ports = [{"protocol": protocol, "port": 53} for protocol in ("UDP", "TCP")]
     server = _pods_in("kube-system", {"k8s-app": "kube-dns"})
     cache = {"ipBlock": {"cidr": NODE_CACHE}}
-    body = {"podSelector": {}, "policyTypes": ["Egress"], "egress": [{"to": [server, cache], "ports": ports}]}
-    return zone_manifest(zone, NETWORK_POLICY_KIND, "names", "network", spec=body)
+    return {"podSelector": {}, "policyTypes": ["Egress"], "egress": [{"to": [server, cache], "ports": ports}]}

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from infra.policy.cloud.admission_checks import KIND_LABEL
 from infra.policy.cloud.exceptions import exception_labels
+from infra.targets.kubernetes.network import INSIDE_AGENT
 from infra.targets.kubernetes.objects import dns_name, label_value
 from telemetry.errors import ConfigError, Fault
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 COMPONENT_LABEL, PART_OF_LABEL = "app.kubernetes.io/component", "app.kubernetes.io/part-of"
 HTTPS_PORT = 443
+AGENT = INSIDE_AGENT
+"""The name of an agent's objects, and what the label of its pod says."""
 DATABASE_CLUSTER_LABEL = "cnpg.io/cluster"
 """The label of every pod of a database, with the name of its Cluster."""
 SEPARATED_LEVEL = 3
@@ -155,13 +158,27 @@ def component_labels(component: ComponentPlan) -> dict[str, str]:
 
 def image_reference(spec: HostedSpec, component: ComponentPlan) -> str:
     """Return a component's image in the stack's registry by its digest. Raises ConfigError when it has none."""
-    name = component.declared.image
-    digest = spec.options.cloud.image_digests.get(name)
+    return digest_reference(spec, component.declared.image, component.declared.path)
+
+
+def digest_reference(spec: HostedSpec, image: str, user: str) -> str:
+    """Return an image of the stack's registry by its digest; `user` is who needs it. Raises ConfigError without one."""
+    digest = spec.options.cloud.image_digests.get(image)
     if digest is None:
-        problem = f"{component.declared.path}: image {name!r} has no digest"
+        problem = f"{user}: image {image!r} has no digest"
         raise ConfigError([Fault("stack configuration", 0, "motcua:cloud.imageDigests", problem,
-                                 _NO_DIGEST_REMEDY.format(name))])  # fmt: skip
-    return f"{spec.options.cloud.registry or spec.options.kubernetes.registry}/{name}@{digest}"
+                                 _NO_DIGEST_REMEDY.format(image))])  # fmt: skip
+    return f"{spec.options.cloud.registry or spec.options.kubernetes.registry}/{image}@{digest}"
+
+
+def platform_labels(spec: HostedSpec) -> dict[str, str]:
+    """Return the labels of what belongs to no system."""
+    return {
+        "motcua.org/province": spec.plan.province,
+        "motcua.org/stage": spec.plan.stage,
+        "motcua.org/owner": spec.options.owner,
+        "motcua.org/data-class": "operational",
+    }
 
 
 def exposures_of(spec: HostedSpec, component: ComponentPlan) -> tuple[AllowedConnection, ...]:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 ROUTER_HOST, BALANCER_HOST = 10, 20
 """Hosts of a system's slot in the edge: its router and its balancer; those of the next zones follow."""
+VANTAGE_HOST = 250
+"""The host of an agent inside the cloud, in slot 0 of its zone, which is the platform's own."""
 POOL_HOST = 64
 """The first host of the edge that Neutron gives away itself, in slot 0, above the hosts of a system."""
 
@@ -66,6 +68,20 @@ def site_network(declaration: CloudDeclaration, zone: CloudZone, site: str) -> s
     """Return the network of a zone of the platform at a site; empty when none is declared."""
     declared = (one.cidr for one in declaration.zone_networks if (one.zone, one.site) == (zone, site))
     return next(declared, "")
+
+
+def vantage_site(declaration: CloudDeclaration) -> str:
+    """Return the site at which the agents inside run: the first main one with a zone `manage`; empty without one."""
+    main = (site.id for _, site in sorted(declaration.sites.items()) if site.kind == "main")
+    return next((site for site in main if site_network(declaration, "manage", site)), "")
+
+
+def vantage_address(declaration: CloudDeclaration, zone: CloudZone) -> str:
+    """Return the address of the agent in a zone; empty without a network of the zone at its site."""
+    network = site_network(declaration, zone, vantage_site(declaration))
+    if not network or slot_count(network) <= 0:
+        return ""
+    return str(ipaddress.ip_network(slot_network(network, 0))[VANTAGE_HOST])
 
 
 def platform_network_name(province: str, zone: CloudZone, site: str) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from infra.plan.cloud.names import CLUSTER_API
-from infra.targets.openstack.cloud.addresses import edge_addresses, site_network, zone_subnets
+from infra.targets.openstack.cloud.addresses import edge_addresses, site_network, vantage_address, zone_subnets
 from infra.targets.openstack.cloud.exposures import is_between_systems
 
 if TYPE_CHECKING:
@@ -73,6 +73,9 @@ def remote_networks(plan: CloudPlan, system: SystemPlan, end: Endpoint) -> tuple
         return declaration.peers[end.name].cidrs
     if end.kind == "platform":
         address = declaration.platform[end.name].address if end.name in declaration.platform else ""
+        return (_as_network(address),) if address else ()
+    if end.kind == "vantage" and end.zone:
+        address = vantage_address(declaration, end.zone)
         return (_as_network(address),) if address else ()
     if end.kind == "component" and is_container(plan, end):
         network = site_network(declaration, "manage", system.declared.site)
