@@ -299,7 +299,7 @@ def _systems(queries: Queries, window: Window) -> tuple[ReportedSystem, ...]:
             name_en=system.name_en,
             time=_time(queries, Scope.system(ident), window),
         )
-        for ident, system in sorted(queries.inventory().systems.items())
+        for ident, system in sorted(queries.inventory().whole_systems.items())
     )
 
 

@@ -170,3 +170,8 @@ def test_the_vantage_point_inside_is_found_in_no_list_of_devices(net: Network) -
     assert net.client.get("/devices/vn83-cloud-manage1").status_code == 404
     assert "vn83-cloud-manage1" not in page(net, "/devices?lang=en") + page(net, "/search?q=cloud&lang=en")
     assert net.client.get("/data-quality").status_code == 200
+
+
+def test_the_monthly_report_lists_systems_and_not_their_components(net: Network) -> None:
+    report = net.client.get("/api/v1/reports/2026-11").json()["data"]["report"]
+    assert [system["id"] for system in report["systems"]] == [ONESTOP, "vn83-portal"]

@@ -90,6 +90,7 @@ def build_context(answer: ReportAnswer, place: ReportPlace, locale: PageLocale) 
         "incidents_note": incidents_note(incidents, locale),
         "need_note": need_note(report, locale),
         "need_more": max(0, len(needs) - SHOWN_NEEDS),
+        "day_name": lambda day: locale.plain_date(date.fromisoformat(day)),
         "charts": () if place.centre else daily_charts(report.days, locale),
         "quality": quality_lines(report, place, locale),
         "revisions": revision_lines(report, scope, locale),
