@@ -169,6 +169,17 @@ class Record:
         self.add_fault(key, "is not a list of texts", "write the ids in it")
         return ()
 
+    def integer_list(self, key: str, low: int, high: int, default: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the whole numbers of a TOML array, at least one, each from low to high and once, in rising order."""
+        if key not in self.values:
+            return default
+        items = self.values[key]
+        if isinstance(items, list) and items and all(type(one) is int and low <= one <= high for one in items):
+            self._check_duplicates(key, [str(one) for one in items])
+            return tuple(sorted(set(items)))
+        self.add_fault(key, f"is not a list of whole numbers from {low} to {high}", f"write them, as [{low}, {high}]")
+        return default
+
     def _check_duplicates(self, key: str, items: list[str]) -> None:
         for word in sorted({word for word in items if items.count(word) > 1}):
             self.add_fault(key, f"names {word!r} more than once", "name it once")

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from telemetry.core.cloud.values import CloudDeclaration, Component
 
 DNS_PORT = 53
-CLUSTER_API_PORT = 443
 DATABASE_PORT = 5432
 DATABASE_STATUS_PORT = 8000
 """The status port of CloudNativePG's instances, which its operator calls."""
@@ -47,7 +46,7 @@ def _generated_connections(declaration: CloudDeclaration, namespaces: Namespaces
         yield from _scrape_connections(declaration, component, here)
         if component.kind == "database":
             has_database = True
-            yield from _database_connections(component, here)
+            yield from _database_connections(declaration, component, here)
     if has_database:
         yield AllowedConnection(
             CLUSTER_API_END, OPERATOR_END, OPERATOR_WEBHOOK_PORT, origin="platform", why="checks of database objects"
@@ -83,10 +82,13 @@ def _scrape_connections(
         yield AllowedConnection(metrics, here, port, origin="platform", why="figures and probes")
 
 
-def _database_connections(component: Component, here: Endpoint) -> Iterator[AllowedConnection]:
+def _database_connections(
+    declaration: CloudDeclaration, component: Component, here: Endpoint
+) -> Iterator[AllowedConnection]:
     """Yield what the operator and the instances among each other need."""
     port = component.port or DATABASE_PORT
     for operator_port in (DATABASE_STATUS_PORT, port):
         yield AllowedConnection(OPERATOR_END, here, operator_port, origin="platform", why="operation of the database")
     yield AllowedConnection(here, here, port, origin="platform", why="replication")
-    yield AllowedConnection(here, CLUSTER_API_END, CLUSTER_API_PORT, origin="platform", why="state of the cluster")
+    for api_port in declaration.ground.api_server_ports:
+        yield AllowedConnection(here, CLUSTER_API_END, api_port, origin="platform", why="state of the cluster")

@@ -288,7 +288,8 @@ class Ground:
     """What the cluster or cloud below the systems promises; `hosted` checks it before anything else.
 
     What nobody declared is not promised. `engines` are versions by name (`kubernetes`, `cloudnative-pg`),
-    `engine_ends` the last day of their support.
+    `engine_ends` the last day of their support. `api_server_ports` are the TCP ports at which a database's pod reaches
+    the API server: of its Service, and of the server behind it, because a network may judge the one or the other.
     """
 
     network_policies_enforced: bool = False
@@ -299,6 +300,7 @@ class Ground:
     stages_apart: bool = False
     gateway_class: str = "envoy"
     gateway_namespace: str = "envoy-gateway-system"
+    api_server_ports: tuple[int, ...] = (443, 6443)
     engines: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     engine_ends: Mapping[str, date] = field(default_factory=lambda: MappingProxyType({}))
     declared_at: str = field(default="", compare=False)

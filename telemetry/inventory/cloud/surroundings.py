@@ -66,7 +66,9 @@ EXCEPTION_KEYS = AllowedKeys(("rule", "where", "why", "by"), ("until",))
 GROUND_PROMISES = (
     "network_policies_enforced", "storage_encrypted", "etcd_encrypted", "time_synchronised", "stages_apart",
 )  # fmt: skip
-GROUND_KEYS = AllowedKeys((*GROUND_PROMISES, "control_planes"), ("gateway_class", "gateway_namespace", "engines"))
+GROUND_KEYS = AllowedKeys(
+    (*GROUND_PROMISES, "control_planes"), ("gateway_class", "gateway_namespace", "api_server_ports", "engines")
+)
 ENGINE_KEYS = AllowedKeys(("version",), ("ends",))
 PRICE_KEYS = AllowedKeys(("cpu_core", "memory_gb", "disk_gb", "copy_gb"), ("currency",))
 MAX_PRICE = 10**12
@@ -256,6 +258,7 @@ def build_ground(doc: TomlDocument) -> Ground:
         **promises, control_planes=r.integer("control_planes", 1, 99),
         gateway_class=r.text("gateway_class", usual.gateway_class),
         gateway_namespace=r.text("gateway_namespace", usual.gateway_namespace),
+        api_server_ports=r.integer_list("api_server_ports", 1, 65_535, usual.api_server_ports),
         engines=versions, engine_ends=ends, declared_at=r.declared_at,
     )  # fmt: skip
 

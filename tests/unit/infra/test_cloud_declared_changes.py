@@ -66,6 +66,7 @@ OTHER_VALUES = {
     "Component.kind": ("app", "web"),
     "LockEntry.zone": ("server", "dmz"),
     "HostedSystem.exposure": ("wan", "office"),
+    "Ground.api_server_ports": ((6443,), (443,)),
     "ZoneNetwork.cidr": ("10.98.0.0/18", "10.99.0.0/18"),
 }
 """Values of fields that no plan is built for with a made-up one."""

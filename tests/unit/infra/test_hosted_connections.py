@@ -103,14 +103,14 @@ def assert_exactly_the_plan(found: HostedObjects) -> None:
         if own.isdisjoint({source_key, target_key}):
             continue
         for port, protocol in ports:
-            if not is_name_or_cluster_api(target, port):
+            if not is_name(target, port):
                 expected = (source_key, target_key, port, protocol) in keys
                 assert network.allow(source, target, port, protocol) is expected, (source, target, port, protocol)
 
 
-def is_name_or_cluster_api(target: NetworkParty, port: int) -> bool:
-    """Return whether it is a way that each pod of a zone has, also of a kind that asks nobody, or the API's port."""
-    return (target.labels.get("k8s-app") == "kube-dns" and port == 53) or target.address == "10.84.0.2"
+def is_name(target: NetworkParty, port: int) -> bool:
+    """Return whether it is the way that each pod of a zone has, also of a kind that asks nobody."""
+    return target.labels.get("k8s-app") == "kube-dns" and port == 53
 
 
 def key_of(party: NetworkParty) -> tuple[str, tuple[tuple[str, str], ...], str]:
@@ -119,6 +119,23 @@ def key_of(party: NetworkParty) -> tuple[str, tuple[tuple[str, str], ...], str]:
 
 def test_the_base_declaration_opens_exactly_its_connections() -> None:
     assert_exactly_the_plan(hosted_objects(base_declaration()))
+
+
+@pytest.mark.parametrize("ports", [(443, 6443), (443,), (6443,)])
+def test_databases_alone_reach_the_api_server_at_the_declared_ports_alone(ports: tuple[int, ...]) -> None:
+    base = base_declaration()
+    found = hosted_objects(replace(base, ground=replace(base.ground, api_server_ports=ports)))
+    assert_exactly_the_plan(found)
+    network, api_server = network_of(found), NetworkParty(address="10.84.0.2")
+    reached = {
+        (name, port)
+        for (_, name), pod in pods_by_component(found).items()
+        for port in (80, 443, 6443, 8443)
+        if network.allow(pod, api_server, port)
+    }
+    assert reached == {("db", port) for port in ports}
+    planned = [one for one in found.plan.platform_connections if one.target.name == CLUSTER_API]
+    assert {(one.source.name, one.port) for one in planned} == reached
 
 
 def one_host_per_port(declaration: CloudDeclaration) -> CloudDeclaration:

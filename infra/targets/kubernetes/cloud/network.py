@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     from telemetry.core.cloud.values import Component
 
 NETWORK_POLICY_KIND = "networking.k8s.io/v1 NetworkPolicy"
-CLUSTER_API_PORTS = (443, 6443)
-"""The API server's Service, and the port behind it: some networks judge the one, some the other."""
 ENGINE_LABEL = "app.kubernetes.io/name"
 
 
@@ -113,10 +111,8 @@ def _component_at(spec: HostedSpec, end: Endpoint) -> Component:
 
 
 def ports_of(connection: AllowedConnection) -> list[Manifest]:
-    """Return the ports of a connection as a rule has them."""
-    is_cluster_api = connection.target.kind == "platform" and connection.target.name == CLUSTER_API
-    numbers = CLUSTER_API_PORTS if is_cluster_api else (connection.port,)
-    return [{"protocol": connection.protocol, "port": number} for number in numbers]
+    """Return the port of a connection as a rule has it."""
+    return [{"protocol": connection.protocol, "port": connection.port}]
 
 
 def peers_of(spec: HostedSpec, end: Endpoint) -> list[Manifest]:
