@@ -15,19 +15,23 @@ from motcua.cloud_plan import NOTHING_HOSTED, FolderArgument, JsonOption, StageO
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from infra.plan.cloud.sizes import HostLoss, SizeRow
+    from infra.plan.cloud.sizes import DrillSize, HostLoss, SizeRow
 
 TITLES = {"system": "By system", "agency": "By owner", "site": "By site", "all": "All"}
 
 
 def size(folder: FolderArgument = None, stage: StageOption = "prod", json: JsonOption = False) -> None:
     """Show processor, memory, disk, copies and logs of the hosted systems; what the quotas leave; what a host takes."""
-    from infra.plan.cloud.sizes import host_losses, size_rows
+    from infra.plan.cloud.sizes import drill_sizes, host_losses, size_rows
 
     plan = open_cloud_plan(folder, stage)
-    rows, losses = size_rows(plan), host_losses(plan)
+    rows, losses, drills = size_rows(plan), host_losses(plan), drill_sizes(plan)
     if json:
-        document = {"rows": [asdict(row) for row in rows], "host_losses": [asdict(loss) for loss in losses]}
+        document = {
+            "rows": [asdict(row) for row in rows],
+            "host_losses": [asdict(loss) for loss in losses],
+            "drills": [asdict(drill) for drill in drills],
+        }
         print(json_text.dumps(document, indent=2, ensure_ascii=False))
         return
     console, prices, logs = Console(), plan.declaration.prices, plan.declaration.logs
@@ -41,6 +45,8 @@ def size(folder: FolderArgument = None, stage: StageOption = "prod", json: JsonO
         total = sum(row.log_gb for row in rows if row.group == "all")
         console.print(f"Logs of {logs.keep_days} days: {total:,.1f} GB of {logs.disk_gb:,} GB declared")
     console.print(loss_table(rows, losses))
+    if drills:
+        console.print(drill_table(drills))
 
 
 def size_table(title: str, rows: Sequence[SizeRow], currency: str) -> Table:
@@ -74,4 +80,18 @@ def loss_table(rows: Sequence[SizeRow], losses: Sequence[HostLoss]) -> Table:
             loss.system, f"{loss.cpu_millicores / 1000:,.1f}", f"{row.left_cpu_millicores / 1000:,.1f}",
             f"{loss.memory_mb / 1024:,.0f}", f"{row.left_memory_mb / 1024:,.0f}", stopped,
         )  # fmt: skip
+    return table
+
+
+def drill_table(drills: Sequence[DrillSize]) -> Table:
+    """Return what a restore drill of each system uses while it lasts, in a namespace or stage of its own."""
+    title = "For a restore drill (beside the quota, one system at a time)"
+    table = Table(title=title, title_justify="left", box=box.SIMPLE, collapse_padding=True, pad_edge=False)
+    table.add_column("System", no_wrap=True)
+    for name in ("Cores", "Memory GB", "Disk GB"):
+        table.add_column(name, justify="right")
+    for one in drills:
+        table.add_row(
+            one.system, f"{one.cpu_millicores / 1000:,.1f}", f"{one.memory_mb / 1024:,.0f}", f"{one.disk_gb:,}"
+        )
     return table

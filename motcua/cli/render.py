@@ -30,6 +30,18 @@ class RenderTarget(StrEnum):
     OPENSTACK = "openstack"
 
 
+BrokerOption = Annotated[
+    str,
+    typer.Option(
+        help="Broker of the devices' agent.toml files, e.g. mqtts://mqtt.example:8883 (default: that of the stack "
+        "file; host without a stack file: no such files are written)."
+    ),
+]
+DrillOption = Annotated[
+    str, typer.Option(help="kubernetes, cloud.part hosted: only a restore drill of the hosted system with this id.")
+]
+
+
 class RenderedFiles(NamedTuple):
     """Files by path, the header that identifies them, which are executable, and the port of a rendered mosquitto.
 
@@ -56,18 +68,13 @@ def render(
     out: Annotated[Path, typer.Option(help="Output folder; only files of an earlier run are replaced.")],
     inventory: Annotated[Path | None, typer.Option(help="Folder of the inventory (default: MOTCUA_INVENTORY).")] = None,
     workers: Annotated[int, typer.Option(min=1, max=9, help="host: number of ingest workers, named 1, 2, …")] = 1,
-    broker: Annotated[
-        str,
-        typer.Option(
-            help="Broker of the devices' agent.toml files, e.g. mqtts://mqtt.example:8883 (default: that of the stack "
-            "file; host without a stack file: no such files are written)."
-        ),
-    ] = "",
+    broker: BrokerOption = "",
     program: Annotated[str, typer.Option(help="host: path of `motcua` on the machines.")] = "/opt/motcua/bin/motcua",
     stack_file: Annotated[
         Path | None,
         typer.Option(help="Stack file Pulumi.NAME.yaml (default: the shipped one; host: one machine in production)."),
     ] = None,
+    drill: DrillOption = "",
     config: ConfigOption = None,
 ) -> None:
     """Write the files of a target: broker, access rules, settings, units or objects, backup.
@@ -79,6 +86,7 @@ def render(
 
     check_broker_address(broker)
     folder = inventory or load_settings(config).inventory
+    check_drill_target(drill, is_hosted=target is RenderTarget.KUBERNETES)
     if target is RenderTarget.HOST and stack_file is None:
         loaded = declared.load(folder or declared.default_path())
         rendered = _render_host(loaded, workers, broker, program)
@@ -90,7 +98,7 @@ def render(
         rendered = (
             _render_host(loaded, workers, broker, program, stack.plan)
             if target is RenderTarget.HOST
-            else _render_stack(target, stack, broker)
+            else _render_stack(target, stack, broker, drill)
         )
     check_overwrites(out, rendered.files, rendered.marker)
     write_files(out, rendered)
@@ -146,14 +154,22 @@ def load_stack(target: RenderTarget, file: Path | None, folder: Path | None) -> 
     return stack
 
 
-def _render_stack(target: RenderTarget, stack: OpenedStack, broker: str) -> RenderedFiles:
+def check_drill_target(drill: str, *, is_hosted: bool) -> None:
+    """Refuse a drill of anything but hosted systems on Kubernetes. Raises ConfigError."""
+    if drill and not is_hosted:
+        remedy = "give --target kubernetes, and with --stack-file one whose cloud.part is hosted"
+        raise ConfigError([Fault("command line", 0, "--drill", "is of hosted systems on Kubernetes", remedy)])
+
+
+def _render_stack(target: RenderTarget, stack: OpenedStack, broker: str, drill: str) -> RenderedFiles:
     """Return a target's objects, if it has any as files, and its devices' files."""
     from infra.host.bundle import device_files
     from infra.targets.kubernetes.kustomize import kustomize_files
     from telemetry.inventory.files import bundle_files
 
+    check_drill_target(drill, is_hosted=stack.options.cloud.part == "hosted")
     if target in {RenderTarget.KUBERNETES, RenderTarget.OPENSTACK} and stack.options.cloud.part != "motcua":
-        return _render_cloud(stack)
+        return _render_cloud(stack, drill)
     marker = f"# Written by `motcua render --target {target.value}` from inventory "
     devices = device_files(stack.inventory, f"{marker}{stack.inventory.version}.", broker)
     if target is RenderTarget.KUBERNETES:
@@ -161,10 +177,10 @@ def _render_stack(target: RenderTarget, stack: OpenedStack, broker: str) -> Rend
     return RenderedFiles(devices, marker)
 
 
-def _render_cloud(stack: OpenedStack) -> RenderedFiles:
-    """Return the ground's objects, or those of every hosted system apart from the others."""
+def _render_cloud(stack: OpenedStack, drill: str) -> RenderedFiles:
+    """Return the ground's objects, those of every hosted system apart from the others, or those of a drill."""
     from infra.plan.cloud import build_cloud_plan
-    from infra.targets.kubernetes.cloud.files import HEADERS, cloud_files
+    from infra.targets.kubernetes.cloud.files import DRILL_HEADER, HEADERS, cloud_files, drill_files
     from infra.targets.kubernetes.cloud.vantage import agent_settings
     from infra.targets.openstack.cloud.document import DOCUMENT_HEADERS, stack_documents
 
@@ -173,6 +189,8 @@ def _render_cloud(stack: OpenedStack) -> RenderedFiles:
     plan = build_cloud_plan(inventory.cloud, province=inventory.province, stage=options.stage, today=today)
     if options.target == "openstack":
         return RenderedFiles(stack_documents(plan, options), DOCUMENT_HEADERS[options.cloud.part], is_cloud=True)
+    if drill:
+        return RenderedFiles(drill_files(plan, options, drill), DRILL_HEADER.strip(), is_cloud=True)
     agents = agent_settings(inventory, plan, options) if options.cloud.part == "hosted" else {}
     return RenderedFiles(cloud_files(plan, options, agents), HEADERS[options.cloud.part].strip(), is_cloud=True)
 

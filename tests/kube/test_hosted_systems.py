@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from infra.plan.cloud.tenancy import instances_of
+from infra.targets.kubernetes.cloud.drills import drill_manifests
 from infra.targets.kubernetes.cloud.objects import has_own_pods, object_name
 from telemetry import inventory
 from telemetry.core.cloud.values import PolicyException
 from tests.cloud_admission_examples import EXAMPLES, NAMESPACES
 from tests.cloud_examples import TODAY, base_components, base_declaration, base_flows, base_lock, hosted_system
 from tests.conftest import CHECKOUT
-from tests.hosted_objects import HostedObjects, hosted_objects
+from tests.hosted_objects import HostedObjects, cluster_options, hosted_objects
 from tests.kube.objects import claim, namespace, pods_of
 from tests.kube.policies import until_admitted, until_refused
 from tests.kube.rollouts import RollOut, changed, key_of
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.kube
 BEFORE, AFTER = (CHECKOUT / "inventory" / name for name in ("bentre-2021", "vinhlong-2025"))
 """A province, and the one that it became part of: its systems have the same ids."""
+DRILLED = "vn83-onestop"
 GONE, VENDOR = "vn83-participation", "vn83-vendor"
 FORMER, RENAMED = "vn83-permits", "vn83-licences"
 DATA_KINDS = {"Namespace", "StorageClass", "Cluster", "StatefulSet", "PersistentVolumeClaim"}
@@ -135,7 +137,7 @@ def test_a_zone_holds_what_is_declared_and_a_roll_out_and_not_one_pod_more(hoste
     for system, zone in zones:
         places = [(one, (zone.namespace, f"{object_name(one.declared)}-0")) for one in zone.components]
         largest = templates[max(places, key=lambda pair: pair[0].size.memory_mb)[1]]
-        begin_quota(hosted.server, zone, largest)
+        begin_quota(hosted.server, zone.namespace, largest)
         wanted = [templates[place] for one, place in places for _ in range(instances_of(system.declared, one.declared))]
         for number, one in enumerate([*wanted, largest]):
             hosted.server.apply(numbered(one, number))
@@ -151,11 +153,29 @@ def test_a_zone_of_databases_holds_the_declared_disks_and_not_one_more(hosted: H
             one.declared.disk_gb for one in zone.components for _ in range(instances_of(system.declared, one.declared))
         ]
         more = claim("more", zone.namespace, 1, zone.namespace)
-        begin_quota(hosted.server, zone, more)
+        begin_quota(hosted.server, zone.namespace, more)
         for number, gigabytes in enumerate(disks):
             hosted.server.apply(claim(f"disk-{number}", zone.namespace, gigabytes, zone.namespace))
         with pytest.raises(Refused, match="exceeded quota: zone"):
             hosted.server.apply(more)
+
+
+def test_a_restore_drill_is_admitted_beside_the_running_system_and_has_room_for_its_disk_alone(hosted: Hosted) -> None:
+    """The policies of its level act on it as on its zone; the quota of the zone has no room for one more disk."""
+    declaration = hosted.objects.plan.declaration
+    drill = RollOut(hosted.server, drill_manifests(hosted.objects.plan, cluster_options(declaration), DRILLED))
+    first = drill.apply()
+    assert changed(first, drill.apply()) == set()
+    (cluster,) = (one for one in drill.objects if one["kind"] == "Cluster")
+    space, size = cluster["metadata"]["namespace"], int(cluster["spec"]["storage"]["size"].removesuffix("Gi"))
+    more = claim("more", space, 1, space)
+    begin_quota(hosted.server, space, more)
+    hosted.server.apply(claim("disk", space, size, space))
+    with pytest.raises(Refused, match="exceeded quota: zone"):
+        hosted.server.apply(more)
+    without_label = {**cluster, "metadata": {**cluster["metadata"], "name": "other", "labels": {}}}
+    assert "replicas" in until_refused(lambda: hosted.server.apply(without_label, dry_run=True)).message
+    drill.delete(drill.objects)
 
 
 def kinds_in(zone: ZonePlan) -> set[str]:
@@ -163,9 +183,9 @@ def kinds_in(zone: ZonePlan) -> set[str]:
     return {one.declared.kind for one in zone.components}
 
 
-def begin_quota(server: KubeServer, zone: ZonePlan, one: Json) -> None:
+def begin_quota(server: KubeServer, space: str, one: Json) -> None:
     """Write a zone's quota as used up until it refuses an object, then as unused until it admits it."""
-    meta = {"name": "zone", "namespace": zone.namespace}
+    meta = {"name": "zone", "namespace": space}
     quota = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": meta}
     hard = server.read(quota)["spec"]["hard"]
     server.write_status(quota, {"hard": hard, "used": hard})

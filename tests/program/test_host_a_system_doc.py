@@ -95,7 +95,7 @@ def test_a_system_of_an_ended_agency_is_a_fault_that_names_the_successor(walk: t
 
 def test_a_drill_reads_the_copies_and_ends_the_hint(walk: tuple[Path, dict[str, str]]) -> None:
     folder, printed = walk
-    drill = (folder / "drill.yaml").read_text(encoding="utf-8")
+    drill = (folder / "drill/vn83-library/cluster-vn83-library-database-drill-db.yaml").read_text(encoding="utf-8")
     assert "recovery:\n      source: copies" in drill
     assert "isWALArchiver" not in drill
     assert "no restore is proven" not in printed["drill, record"]

@@ -216,3 +216,10 @@ def test_ground_and_systems_are_folders_of_their_own_and_a_file_without_its_obje
     assert {path: path.read_bytes() for path in tmp_path.glob("*/*.yaml")} == before
     listed = yaml.safe_load((tmp_path / "vn83-portal" / "kustomization.yaml").read_text())["resources"]
     assert {*listed, "kustomization.yaml", "notes.yaml"} == {path.name for path in (tmp_path / "vn83-portal").iterdir()}
+
+
+def test_a_drill_is_of_hosted_systems_on_kubernetes_only(tmp_path: Path) -> None:
+    done = render(tmp_path, "--drill", "vn83-onestop")
+    assert isinstance(done.exception, ConfigError)
+    assert "--stack-file one whose cloud.part is hosted" in str(done.exception)
+    assert not list(tmp_path.iterdir())

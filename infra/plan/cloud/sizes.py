@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from infra.plan.cloud.tenancy import instances_of
+from infra.plan.cloud.tenancy import drill_quota, instances_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -56,6 +56,16 @@ class HostLoss:
     stopped: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class DrillSize:
+    """What a restore drill of a system's databases uses for its time, beside the system and its quotas."""
+
+    system: str
+    cpu_millicores: int
+    memory_mb: int
+    disk_gb: int
+
+
 def size_rows(plan: CloudPlan) -> tuple[SizeRow, ...]:
     """Return a row for each system, agency and site, and one for all; sorted within each group."""
     by_system = {system.id: _system_row(plan, system) for system in plan.systems}
@@ -69,6 +79,20 @@ def size_rows(plan: CloudPlan) -> tuple[SizeRow, ...]:
         _sum_rows(group, ident, [by_system[system.id] for system in plan.systems if key(system) == ident])
         for group, key in keys
         for ident in sorted({key(system) for system in plan.systems})
+    )
+
+
+def drill_sizes(plan: CloudPlan) -> tuple[DrillSize, ...]:
+    """Return what a restore drill of each system with databases uses, in order of the systems."""
+    return tuple(
+        DrillSize(
+            system.id,
+            sum(one.cpu_millicores for one in quotas),
+            sum(one.memory_mb for one in quotas),
+            sum(one.disk_gb for one in quotas),
+        )
+        for system in plan.systems
+        if (quotas := [one for one in (drill_quota(zone.components) for zone in system.zones) if one.instances])
     )
 
 

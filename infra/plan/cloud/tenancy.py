@@ -73,6 +73,21 @@ def zone_quota(system: HostedSystem, components: Sequence[ComponentPlan]) -> Zon
     )
 
 
+def drill_quota(components: Sequence[ComponentPlan]) -> ZoneQuota:
+    """Return what a restore drill of a zone's databases uses beside the zone: one instance of each, and what restores.
+
+    A pod of the largest size reads the copies before the instance starts.
+    """
+    databases = [one for one in components if one.declared.kind == "database"]
+    return ZoneQuota(
+        sum(one.size.cpu_millicores for one in databases)
+        + max((one.size.cpu_millicores for one in databases), default=0),
+        sum(one.size.memory_mb for one in databases) + max((one.size.memory_mb for one in databases), default=0),
+        sum(one.declared.disk_gb for one in databases),
+        len(databases) + (1 if databases else 0),
+    )
+
+
 def first_id(declaration: CloudDeclaration, system: HostedSystem) -> str:
     """Return the id that a system's physical names are made of: its own, or an earlier one that is locked."""
     for ident in (system.id, *system.was):

@@ -217,7 +217,8 @@ def test_a_namespace_may_open_no_door_of_its_own(base: HostedObjects) -> None:
 def test_the_quota_holds_what_runs_at_most_and_a_roll_out(base: HostedObjects) -> None:
     hard = base.one("ResourceQuota", f"{DMZ}/zone")["spec"]["hard"]
     assert (hard["requests.cpu"], hard["requests.memory"], hard["pods"]) == ("2500m", "5120Mi", "5")
-    assert base.one("ResourceQuota", f"{DATABASE}/zone")["spec"]["hard"]["requests.storage"] == "600Gi"
+    hard = base.one("ResourceQuota", f"{DATABASE}/zone")["spec"]["hard"]
+    assert (hard["requests.storage"], hard["requests.memory"], hard["pods"]) == ("600Gi", f"{4 * (8192 + 256)}Mi", "4")
 
 
 def test_pod_security_has_a_version_that_no_upgrade_moves(base: HostedObjects) -> None:

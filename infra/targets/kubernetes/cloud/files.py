@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from infra.policy.cloud.admission_checks import SYSTEM_LABEL
+from infra.targets.kubernetes.cloud.drills import drill_manifests
 from infra.targets.kubernetes.cloud.manifests import agent_manifests, ground_manifests, hosted_manifests
 from infra.templates import render_yaml
 
@@ -24,6 +25,7 @@ HEADERS = {
 }
 """The first line of each file by part."""
 GROUND_FOLDER = "ground"
+DRILL_HEADER = "# Written by `motcua render --drill`: a restore drill of a hosted system.\n"
 
 
 def cloud_files(plan: CloudPlan, options: StackOptions, agents: Mapping[str, str]) -> dict[str, str]:
@@ -42,6 +44,11 @@ def cloud_files(plan: CloudPlan, options: StackOptions, agents: Mapping[str, str
         own = tuple(one for one in objects if one["metadata"]["labels"][SYSTEM_LABEL] == system.id)
         files |= _folder_files(HEADERS["hosted"], system.id, own)
     return files
+
+
+def drill_files(plan: CloudPlan, options: StackOptions, system: str) -> dict[str, str]:
+    """Return {path: text} of a restore drill, in a folder of the system. Raises ConfigError as `drill_manifests`."""
+    return _folder_files(DRILL_HEADER, system, drill_manifests(plan, options, system))
 
 
 def object_file_name(manifest: Manifest) -> str:

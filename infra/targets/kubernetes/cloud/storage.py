@@ -27,13 +27,14 @@ def has_volumes(zone: ZonePlan) -> bool:
 def storage_classes(spec: HostedSpec) -> tuple[Manifest, ...]:
     """Return the classes of all systems from level 3 on: encrypted, and kept when their claims are deleted."""
     return tuple(
-        _storage_class(spec, zone)
+        zone_storage_class(spec, zone)
         for system, zone in spec.placed_zones
         if system.declared.level >= SEPARATED_LEVEL and has_volumes(zone)
     )
 
 
-def _storage_class(spec: HostedSpec, zone: ZonePlan) -> Manifest:
+def zone_storage_class(spec: HostedSpec, zone: ZonePlan) -> Manifest:
+    """Return the class of a zone's volumes, of the zone's physical name."""
     return {
         "apiVersion": "storage.k8s.io/v1",
         "kind": "StorageClass",

@@ -89,11 +89,10 @@ def hardening_exception(spec: HostedSpec, component: ComponentPlan) -> PolicyExc
 
 def _quota(zone: ZonePlan) -> Manifest:
     """Return the quota: the plan's, with the backup processes beside databases, and no door to the outside."""
-    instances = sum(one.declared.most for one in zone.components if one.declared.kind == "database")
-    quota = zone.quota
-    memory_mb = quota.memory_mb + instances * SIDECAR_MEMORY_MB
+    quota, sidecars = zone.quota, _backup_processes(zone)
+    memory_mb = quota.memory_mb + sidecars * SIDECAR_MEMORY_MB
     hard = {
-        "requests.cpu": f"{quota.cpu_millicores + instances * SIDECAR_CPU_MILLICORES}m",
+        "requests.cpu": f"{quota.cpu_millicores + sidecars * SIDECAR_CPU_MILLICORES}m",
         "requests.memory": f"{memory_mb}Mi",
         "limits.memory": f"{memory_mb}Mi",
         "requests.storage": f"{quota.disk_gb}Gi",
@@ -102,6 +101,13 @@ def _quota(zone: ZonePlan) -> Manifest:
         "services.nodeports": "0",
     }
     return zone_manifest(zone, "v1 ResourceQuota", "zone", "quota", spec={"hard": hard})
+
+
+def _backup_processes(zone: ZonePlan) -> int:
+    """Return how many there are: one beside each instance of a database, and beside the one of a roll-out."""
+    kinds = [one.declared.kind for one in zone.components]
+    others = sum(one.declared.most for one in zone.components if one.declared.kind not in {"database", "objects"})
+    return zone.quota.instances - others if "database" in kinds else 0
 
 
 def _limit_range(zone: ZonePlan) -> Manifest:
