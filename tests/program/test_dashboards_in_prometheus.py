@@ -19,11 +19,13 @@ from infra.config.options import StackOptions
 from infra.host.monitoring import prometheus_configuration
 from infra.plan import build_plan
 from telemetry.core.calendar.windows import DAY
-from telemetry.core.fold.live_row_types import FAULT_ROW_PREFIX, DeviceNow, FoldFaultNow
+from telemetry.core.fold.live_row_types import FAULT_ROW_PREFIX, DeviceNow, FoldFaultNow, ScopedSloNow, SloNow
 from telemetry.core.inventory import Target
 from telemetry.ingest import metrics_server
 from telemetry.ingest.stats import IngestStats
+from tests.cloud_examples import ONESTOP
 from tests.dashboard_panels import targets_of
+from tests.hosted_network import hosting, observe
 from tests.page_server import serving_queries
 from tests.program.network import MIDNIGHT, NOW, Network, busy, centre_now, waits
 from tests.program.promises import judged, promised, promising
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
 
 
 WORLD = replace(
-    promised(),
+    hosting(promised()),
     targets=(
         *promised().targets,
         Target("Q-08", "Phục vụ", "Service", 30, "s", date(2025, 12, 31)),
@@ -43,6 +45,22 @@ WORLD = replace(
     ),
 )
 Json = dict[str, Any]
+
+
+def _kept(ident: str, bad: int) -> ScopedSloNow:
+    """Return an objective of 28 days at a system that was down so many seconds."""
+    whole = 28 * 86_400
+    return ScopedSloNow(
+        scope=f"system:{ident}", start=NOW - 28 * DAY, end=NOW, good=whole - bad, bad=bad, standing="healthy",
+        open=whole, up=whole - bad, down=bad,
+    )  # fmt: skip
+
+
+HOSTED_OBJECTIVE = SloNow(
+    slo="hosted-level-3", at=NOW, settled_until=NOW - DAY, scopes=(_kept(ONESTOP, 6_000), _kept(f"{ONESTOP}--db", 0))
+)
+STATE_CODES = {"up": 1, "unknown": 2, "down": 3}
+"""The numbers that the boards of hosted systems show for states."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +100,8 @@ def filled(net: Network) -> Network:
     )
     net.live("vn83-b", centre_now("vn83-b", NOW, services=(), counters_open=1, devices=devices))
     judged(net)
+    observe(net, onestop="down", web="down", db="unknown")
+    net.store.put_live_rows({"slo:hosted-level-3": msgspec.json.encode(HOSTED_OBJECTIVE)})
     net.total("desk:vn83-a:land", "1d", MIDNIGHT - DAY, waits(60, 120))
     fault = FoldFaultNow(entity="vn83-a", at=NOW, failures=1, since=NOW, part="fold")
     net.store.put_live_rows({f"{FAULT_ROW_PREFIX}vn83-a": msgspec.json.encode(fault)})
@@ -154,7 +174,7 @@ def test_every_panel_of_every_dashboard_has_an_answer(observed: Observed) -> Non
     for target in targets_of(observed.files, "expr"):
         samples = [sample for sample in observed.prometheus.ask(target.query) if not math.isnan(sample.value)]
         asked += 1
-        (about,) = re.findall(r'slo="(\w+)"', target.query) or [""]
+        (about,) = re.findall(r'slo="([\w-]+)"', target.query) or [""]
         is_calm = about not in burning and target.panel.startswith("Highest burn rate of any place")
         if not samples and target.panel not in silent and about not in unjudged and not is_calm:
             empty.add(f"{target.board}: {target.panel}: {target.query}")
@@ -178,6 +198,31 @@ def test_the_fleets_figures_are_those_of_the_api(observed: Observed) -> None:
     }
     assert observed.figures("fleet", "Tickets today", "event") == {
         (event,): status["today"][event] for event in ("issued", "called", "served", "abandoned", "no_show")
+    }
+
+
+def test_hosted_systems_are_shown_with_the_states_of_the_api_by_system_agency_and_zone(observed: Observed) -> None:
+    (system,) = (row for row in observed.api("/api/v1/systems?limit=500") if row["id"] == ONESTOP)
+    code = {(ONESTOP,): STATE_CODES[system["state"]]}
+    for panel in ("Systems, from outside", "From outside", "Its systems"):
+        assert observed.figures("hosted", panel, "system") == code, panel
+    parts = observed.api(f"/api/v1/systems/{ONESTOP}")["hosted"]["components"]
+    states = {(part["zone"], part["id"]): STATE_CODES[part["state"]] for part in parts}
+    assert observed.figures("hosted", "Components, inside", "zone", "component") == states
+    assert len(set(states.values())) == 3, "each state is shown"
+    by_zone = [
+        t.query for t in targets_of(observed.files, "expr") if (t.board, t.panel) == ("motcua-hosted", "Components")
+    ]
+    shown = [observed.answer(query, "system", "component") for query in by_zone]
+    assert shown == [
+        {(ONESTOP, ident): code for (at, ident), code in states.items() if at == zone}
+        for zone in ("dmz", "server", "database")
+    ]
+    assert observed.figure("hosted", "Systems down") == 1
+    assert observed.figure("hosted", "Components down") == sum(part["state"] == "down" for part in parts)
+    budgets = observed.api("/api/v1/slos?slo=hosted-level-3&limit=500")
+    assert observed.figures("hosted", "Least budget left", "scope") == {
+        (row["scope"],): row["remaining_ratio"] for row in budgets if row["remaining_ratio"] is not None
     }
 
 

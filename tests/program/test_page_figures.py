@@ -32,7 +32,7 @@ EMPTY_HISTORY: Json = {
 
 
 @pytest.fixture(scope="module")
-def net(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Network]:
+def answers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Answers]:
     """The network of all pages, with figures in what it leaves empty: probes, a device's day, a published latency."""
     built = page_network(SqliteStore(tmp_path_factory.mktemp("figures") / "store.db"))
     _measure_portal(built)
@@ -47,7 +47,7 @@ def net(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Network]:
         for scope in ("centre:vn83-a", "device:vn83-a-kiosk1"):
             built.total(scope, "1d", MIDNIGHT - ago * DAY, lost | opened)
     built.time[0] += 2_000
-    yield built
+    yield Answers(built)
     built.store.close()
 
 
@@ -73,24 +73,35 @@ def _latency(count: int, ms: int) -> dict[str, int]:
     return {"latency_sum_ms": count * ms, "latency_histogram": count * histogram_of(ms)}
 
 
-def shown(net: Network, address: str) -> PageFigures:
-    """Return what a page shows in English."""
-    answer = net.client.get(address + ("&" if "?" in address else "?") + "lang=en")
-    assert answer.status_code == 200, address
-    return PageFigures(answer.text)
+class Answers:
+    """The pages in English and the answers of the API, each asked for once: nothing changes."""
 
+    def __init__(self, net: Network) -> None:
+        self._client = net.client
+        self._pages: dict[str, PageFigures] = {}
+        self._data: dict[str, Any] = {}
 
-def data(net: Network, path: str) -> Any:  # noqa: ANN401 - JSON
-    """Return the data of an answer of the API."""
-    answer = net.client.get(path)
-    assert answer.status_code == 200, (path, answer.text)
-    return answer.json()["data"]
+    def page(self, address: str) -> PageFigures:
+        """Return what a page shows."""
+        if address not in self._pages:
+            answer = self._client.get(address + ("&" if "?" in address else "?") + "lang=en")
+            assert answer.status_code == 200, address
+            self._pages[address] = PageFigures(answer.text)
+        return self._pages[address]
+
+    def data(self, path: str) -> Any:  # noqa: ANN401 - JSON
+        """Return the data of an answer of the API."""
+        if path not in self._data:
+            answer = self._client.get(path)
+            assert answer.status_code == 200, (path, answer.text)
+            self._data[path] = answer.json()["data"]
+        return self._data[path]
 
 
 @pytest.mark.parametrize("figures", FIGURES, ids=lambda one: f"{one.address} {one.table}")
-def test_a_table_of_a_page_has_the_figures_of_the_api_cell_by_cell(net: Network, figures: TableFigures) -> None:
-    table = next(table for table in shown(net, figures.address).tables if table.name == figures.table)
-    rows = figures.pick(data(net, figures.api))
+def test_a_table_of_a_page_has_the_figures_of_the_api_cell_by_cell(answers: Answers, figures: TableFigures) -> None:
+    table = next(table for table in answers.page(figures.address).tables if table.name == figures.table)
+    rows = figures.pick(answers.data(figures.api))
     by_name: dict[str, list[Json]] = {}
     for row in rows:
         by_name.setdefault(figures.name.write(read(row, figures.name.field)), []).append(row)
@@ -118,26 +129,26 @@ def test_a_table_of_a_page_has_the_figures_of_the_api_cell_by_cell(net: Network,
 
 
 @pytest.mark.parametrize("figure", STATS, ids=lambda one: f"{one.address} {one.heading}")
-def test_a_stat_of_a_page_is_the_figure_of_the_api(net: Network, figure: StatFigure) -> None:
-    (stat,) = (stat for stat in shown(net, figure.address).stats if stat.heading == figure.heading)
-    expected = figure.write(read(data(net, figure.api), figure.field))
+def test_a_stat_of_a_page_is_the_figure_of_the_api(answers: Answers, figure: StatFigure) -> None:
+    (stat,) = (stat for stat in answers.page(figure.address).stats if stat.heading == figure.heading)
+    expected = figure.write(read(answers.data(figure.api), figure.field))
     assert stat.text == expected or stat.text.startswith(f"{expected} "), figure
     assert any(letter.isdigit() for letter in expected), "the example has no figure to compare"
 
 
-def test_every_number_of_every_page_is_compared_or_listed_with_its_reason(net: Network) -> None:
+def test_every_number_of_every_page_is_compared_or_listed_with_its_reason(answers: Answers) -> None:
     missing, unneeded = set[tuple[str, str, str]](), set(NOT_COMPARED)
     for route, addresses in EXAMPLES.items():
-        for seen in _numbers_of(net, addresses) - _compared(addresses):
+        for seen in _numbers_of(answers, addresses) - _compared(addresses):
             reasons = {key for key in NOT_COMPARED if _is_like(key, (route, *seen))}
             unneeded -= reasons
             missing |= set() if reasons else {(route, *seen)}
     assert (missing, unneeded) == (set(), set())
 
 
-def _numbers_of(net: Network, addresses: tuple[str, ...]) -> set[tuple[str, str]]:
+def _numbers_of(answers: Answers, addresses: tuple[str, ...]) -> set[tuple[str, str]]:
     """Return (table, column) of each column of numbers but the first, and ("", heading) of each stat."""
-    pages = [shown(net, address) for address in addresses if address not in REFUSED]
+    pages = [answers.page(address) for address in addresses if address not in REFUSED]
     return {("", stat.heading) for page in pages for stat in page.stats} | {
         (table.name.partition(", over")[0], column.key)
         for page in pages
