@@ -82,6 +82,10 @@ def deploy_cloud_part(
         from infra.targets.openstack.cloud.deploy import deploy_part  # noqa: PLC0415
 
         return {**deploy_part(plan, options), **recorded}
+    if options.target == "local":
+        from infra.targets.local.cloud.deploy import deploy_rendered  # noqa: PLC0415
+
+        return {**deploy_rendered(plan, options, inventory, file), **recorded}
     from infra.targets.kubernetes.cloud.deploy import deploy_cloud  # noqa: PLC0415
     from infra.targets.kubernetes.cloud.vantage import agent_settings  # noqa: PLC0415
 

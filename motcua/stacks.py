@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from telemetry.core.inventory import Inventory
 
 BUILT_IN = "built-in defaults"
-CLOUD_FILES = ("Pulumi.ground.yaml", "Pulumi.hosted.yaml")
+CLOUD_FILES = (
+    "Pulumi.ground.yaml", "Pulumi.hosted.yaml", "Pulumi.local-ground.yaml", "Pulumi.local-hosted.yaml",
+)  # fmt: skip
 """The shipped stack files of the province's cloud: they have no plan of Motcua's own stack."""
 
 
@@ -43,8 +45,11 @@ class OpenedStack:
 
 def shipped_files() -> list[Path]:
     """Return the stack files of Motcua's own stack that are shipped with the program."""
-    folder = Path(str(resources.files("infra") / "stacks"))
-    return [path for path in sorted(folder.glob("Pulumi.*.yaml")) if path.name not in CLOUD_FILES]
+    return [path for path in sorted(_shipped_folder().glob("Pulumi.*.yaml")) if path.name not in CLOUD_FILES]
+
+
+def _shipped_folder() -> Path:
+    return Path(str(resources.files("infra") / "stacks"))
 
 
 def open_stacks(files: Sequence[Path], folder: Path | None, today: date) -> list[OpenedStack]:
@@ -131,7 +136,7 @@ def inventory_folder(file: Path) -> Path:
 
     path = value_and_line(file, "inventory")[0] or str(StackOptions.model_fields["inventory"].default)
     folder = _project_root(file) / path
-    return inventory.default_path() if not folder.is_dir() and file in shipped_files() else folder
+    return inventory.default_path() if not folder.is_dir() and file.parent == _shipped_folder() else folder
 
 
 def stack_file_of(stack: str) -> Path | None:

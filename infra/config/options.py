@@ -178,12 +178,19 @@ class NationalOptions(_OptionsSection):
 
 
 class LocalOptions(_OptionsSection):
-    """The machine that `pulumi up -s local` configures: its folder of files, its addresses."""
+    """The machine that `pulumi up -s local` configures: its folder of files, its addresses.
+
+    Hosted systems are only rendered there: into `cloudFolder`, as they would be for each of `cloudForms`.
+    """
 
     folder: SingleLineText = ".local"
     broker_user: str = "mosquitto"
     api_listen: str = Field(default="127.0.0.1:8080", pattern=r"^[0-9A-Za-z.:\[\]-]+:\d+$")
     ingest_metrics: str = Field(default="127.0.0.1:9101", pattern=r"^([0-9A-Za-z.:\[\]-]+:\d+)?$")
+    cloud_folder: SingleLineText = ".local/cloud"
+    cloud_forms: tuple[Literal["kubernetes", "openstack"], ...] = Field(
+        default=("kubernetes", "openstack"), min_length=1
+    )
 
 
 class KubernetesOptions(_OptionsSection):
@@ -290,10 +297,8 @@ def _cross_field_faults(options: StackOptions) -> list[tuple[str, str]]:
          "kubernetes.deviceSources", "is empty; name the networks that devices come from"),
         (options.target == "kubernetes" and cluster.exposure == "gateway" and bool(cluster.api_sources),
          "kubernetes.apiSources", _SOURCES_OF_A_ROUTE),
-        (options.target == "openstack" and not cloud.device_sources,
+        (own_stack and options.target == "openstack" and not cloud.device_sources,
          "openstack.deviceSources", "is empty; name the networks that devices come from"),
-        (not own_stack and options.target != "kubernetes", "cloud.part",
-         f"is {options.cloud.part}, which runs on Kubernetes; write target: kubernetes, or part: motcua"),
         (options.today is not None and options.today < pki.epoch,
          "pki.epoch", "is after today, so no certificate would be valid yet; write an earlier day"),
         *((not _is_revocation(entry),

@@ -5,17 +5,16 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from motcua.cli import ConfigOption
+from motcua.cli.rendered_files import RenderedFiles, replace_files
 from motcua.startup import load_settings
 from telemetry.errors import ConfigError, Fault
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from infra.plan import StackPlan
     from motcua.stacks import OpenedStack
     from telemetry.core.inventory import Inventory
@@ -30,6 +29,23 @@ class RenderTarget(StrEnum):
     OPENSTACK = "openstack"
 
 
+class RenderedPart(StrEnum):
+    """The parts of the province's cloud that have shipped stack files."""
+
+    GROUND = "ground"
+    HOSTED = "hosted"
+
+
+TargetOption = Annotated[
+    RenderTarget,
+    typer.Option(
+        help="host: one server with mosquitto, InfluxDB and systemd. kubernetes: objects for "
+        "`kubectl apply --server-side -k`. "
+        "local, openstack: only the devices; `pulumi up` makes the rest. With --part, or a stack file whose "
+        "cloud.part is ground or hosted: the province's cloud, to review: kubernetes its objects, openstack a "
+        "document for each project, local both, with every rule run."
+    ),
+]
 BrokerOption = Annotated[
     str,
     typer.Option(
@@ -40,31 +56,14 @@ BrokerOption = Annotated[
 DrillOption = Annotated[
     str, typer.Option(help="kubernetes, cloud.part hosted: only a restore drill of the hosted system with this id.")
 ]
-
-
-class RenderedFiles(NamedTuple):
-    """Files by path, the header that identifies them, which are executable, and the port of a rendered mosquitto.
-
-    `is_cloud`: they are of the province's cloud, not of Motcua's own stack.
-    """
-
-    files: Mapping[str, str]
-    marker: str
-    programs: tuple[str, ...] = ()
-    broker_port: int | None = None
-    is_cloud: bool = False
+PartOption = Annotated[
+    RenderedPart | None,
+    typer.Option(help="local, kubernetes: the shipped stack file of this part of the province's cloud."),
+]
 
 
 def render(
-    target: Annotated[
-        RenderTarget,
-        typer.Option(
-            help="host: one server with mosquitto, InfluxDB and systemd. "
-            "kubernetes: objects for `kubectl apply --server-side -k`. "
-            "local, openstack: only the devices; `pulumi up` makes the rest. openstack with a stack file whose "
-            "cloud.part is ground or hosted: a document for each project, to review."
-        ),
-    ],
+    target: TargetOption,
     out: Annotated[Path, typer.Option(help="Output folder; only files of an earlier run are replaced.")],
     inventory: Annotated[Path | None, typer.Option(help="Folder of the inventory (default: MOTCUA_INVENTORY).")] = None,
     workers: Annotated[int, typer.Option(min=1, max=9, help="host: number of ingest workers, named 1, 2, …")] = 1,
@@ -74,6 +73,7 @@ def render(
         Path | None,
         typer.Option(help="Stack file Pulumi.NAME.yaml (default: the shipped one; host: one machine in production)."),
     ] = None,
+    part: PartOption = None,
     drill: DrillOption = "",
     config: ConfigOption = None,
 ) -> None:
@@ -87,6 +87,7 @@ def render(
     check_broker_address(broker)
     folder = inventory or load_settings(config).inventory
     check_drill_target(drill, is_hosted=target is RenderTarget.KUBERNETES)
+    stack_file = stack_file_of_part(target, part, stack_file) if part else stack_file
     if target is RenderTarget.HOST and stack_file is None:
         loaded = declared.load(folder or declared.default_path())
         rendered = _render_host(loaded, workers, broker, program)
@@ -100,9 +101,7 @@ def render(
             if target is RenderTarget.HOST
             else _render_stack(target, stack, broker, drill)
         )
-    check_overwrites(out, rendered.files, rendered.marker)
-    write_files(out, rendered)
-    remove_stale_files(out, rendered)
+    replace_files(out, rendered)
     if broker and rendered.broker_port:
         _print_port_difference(broker, rendered.broker_port)
     _print_outcome(len(rendered.files), out, loaded, has_devices=bool(broker))
@@ -137,7 +136,26 @@ def _render_host(
 
     layout = HostLayout(program, tuple(str(number) for number in range(1, workers + 1)))
     port = plan.broker.listeners[0].port if plan else DEFAULT_PORT
-    return RenderedFiles(render_bundle(inventory, layout, broker, plan), HEADER_PREFIX, EXECUTABLE_FILES, port)
+    return RenderedFiles(render_bundle(inventory, layout, broker, plan), (HEADER_PREFIX,), EXECUTABLE_FILES, port)
+
+
+def stack_file_of_part(target: RenderTarget, part: RenderedPart, given: Path | None) -> Path:
+    """Return the shipped stack file of a part of the province's cloud.
+
+    Raises ConfigError when there is none, or when another one is given.
+    """
+    import infra
+    from motcua.cli.render_cloud import SHIPPED_PARTS
+
+    name = SHIPPED_PARTS.get((target.value, part.value))
+    if given is not None:
+        problem, remedy = "is for a shipped stack file", "leave it out: cloud.part of the stack file says it"
+    elif name is None:
+        problem = f"has no shipped stack file for target {target.value}"
+        remedy = "give yours with --stack-file, or the target local or kubernetes"
+    else:
+        return Path(infra.__path__[0]) / "stacks" / f"Pulumi.{name}.yaml"
+    raise ConfigError([Fault("command line", 0, "--part", problem, remedy)])
 
 
 def load_stack(target: RenderTarget, file: Path | None, folder: Path | None) -> OpenedStack:
@@ -168,42 +186,17 @@ def _render_stack(target: RenderTarget, stack: OpenedStack, broker: str, drill: 
     from telemetry.inventory.files import bundle_files
 
     check_drill_target(drill, is_hosted=stack.options.cloud.part == "hosted")
-    if target in {RenderTarget.KUBERNETES, RenderTarget.OPENSTACK} and stack.options.cloud.part != "motcua":
-        return _render_cloud(stack, drill)
+    if stack.options.cloud.part != "motcua":
+        from motcua.cli.render_cloud import render_cloud
+
+        return render_cloud(stack, drill)
     marker = f"# Written by `motcua render --target {target.value}` from inventory "
     devices = device_files(stack.inventory, f"{marker}{stack.inventory.version}.", broker)
     if target is RenderTarget.KUBERNETES:
-        return RenderedFiles(kustomize_files(stack.plan, stack.options, bundle_files(stack.folder)) | devices, marker)
-    return RenderedFiles(devices, marker)
-
-
-def _render_cloud(stack: OpenedStack, drill: str) -> RenderedFiles:
-    """Return the ground's objects, those of every hosted system apart from the others, or those of a drill."""
-    from infra.plan.cloud import build_cloud_plan
-    from infra.targets.kubernetes.cloud.files import DRILL_HEADER, HEADERS, cloud_files, drill_files
-    from infra.targets.kubernetes.cloud.vantage import agent_settings
-    from infra.targets.openstack.cloud.document import DOCUMENT_HEADERS, stack_documents
-
-    options, inventory = stack.options, stack.inventory
-    today = options.today or datetime.now(UTC).date()
-    plan = build_cloud_plan(inventory.cloud, province=inventory.province, stage=options.stage, today=today)
-    if options.target == "openstack":
-        return RenderedFiles(stack_documents(plan, options), DOCUMENT_HEADERS[options.cloud.part], is_cloud=True)
-    if drill:
-        return RenderedFiles(drill_files(plan, options, drill), DRILL_HEADER.strip(), is_cloud=True)
-    agents = agent_settings(inventory, plan, options) if options.cloud.part == "hosted" else {}
-    return RenderedFiles(cloud_files(plan, options, agents), HEADERS[options.cloud.part].strip(), is_cloud=True)
-
-
-def remove_stale_files(out: Path, rendered: RenderedFiles) -> None:
-    """Remove what an earlier run wrote and this one did not: objects, which would be applied, and retired devices.
-
-    Ground and hosted systems have headers of their own, so that a run of the one leaves the other.
-    """
-    own = (*out.glob("[0-9][0-9][0-9]-*.yaml"), *out.glob("devices/*.toml"))
-    for path in out.glob("*/*.yaml") if rendered.is_cloud else own:
-        if str(path.relative_to(out)) not in rendered.files and _is_own_file(path, rendered.marker):
-            path.unlink()
+        return RenderedFiles(
+            kustomize_files(stack.plan, stack.options, bundle_files(stack.folder)) | devices, (marker,)
+        )
+    return RenderedFiles(devices, (marker,))
 
 
 def check_broker_address(broker: str) -> None:
@@ -219,35 +212,3 @@ def check_broker_address(broker: str) -> None:
         problem = f"not an MQTT address with TLS: {hide_credentials(broker)!r}"
         remedy = "write mqtts://HOST:PORT; HOST as in the broker's certificate"
         raise ConfigError([Fault("command line", 0, "--broker", problem, remedy)])
-
-
-def check_overwrites(out: Path, files: Mapping[str, str], marker: str) -> None:
-    """Refuse to overwrite files that this command did not write. Raises ConfigError with all of them."""
-    remedy = "move it away, or give another folder with --out"
-    faults = [
-        Fault(str(out / name), 1, "--out", "exists and was not written by this command", remedy)
-        for name in files
-        if (out / name).exists() and not _is_own_file(out / name, marker)
-    ]
-    if faults:
-        raise ConfigError(faults)
-
-
-def _is_own_file(path: Path, marker: str) -> bool:
-    try:
-        return marker in path.read_text(encoding="utf-8")[:400]
-    except (OSError, UnicodeDecodeError):
-        return False
-
-
-def write_files(out: Path, rendered: RenderedFiles) -> None:
-    """Write all files. Raises ConfigError when the folder cannot be written."""
-    try:
-        for name, text in rendered.files.items():
-            path = out / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
-            path.chmod(0o755 if name in rendered.programs else 0o644)
-    except OSError as error:
-        fault = Fault(str(error.filename or out), 0, "--out", str(error.strerror), "give a folder that you may write")
-        raise ConfigError([fault]) from error

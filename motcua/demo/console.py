@@ -40,6 +40,9 @@ def run_demo(
         console.print(f"[bold]{demo.url}/[/bold] is live; press Ctrl-C to end")
         if demo.hosted:
             console.print("`motcua cloud stop SYSTEM/COMPONENT` in another terminal fails a hosted system; see docs")
+            console.print(
+                "`motcua render --target local --part hosted --out cloud` writes what a cloud would get for them"
+            )
         stop.wait()
     return True
 

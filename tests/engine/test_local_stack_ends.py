@@ -100,7 +100,7 @@ def test_a_second_stack_in_the_same_folder_is_refused_and_takes_nothing(
     second.configure({"influx": {"url": f"http://127.0.0.1:{world.influx_port}", "org": "two"}})
     refused = second.command("up", "--yes", "--skip-preview", "--non-interactive", check=False)
     assert refused.returncode
-    assert "stack 'local' writes here; give this one another local.folder" in refused.stdout
+    assert "stack 'local' writes here; give this one another folder" in refused.stdout
     second.destroy()
     assert world.names("buckets") >= BUCKETS
     first.refresh()

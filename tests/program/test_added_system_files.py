@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import re
 import shutil
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+import yaml
 
 from dashboards.files import generated_files
+from infra.host.bundle import render_bundle
+from infra.host.systemd_units import HostLayout
 from infra.plan.cloud import build_cloud_plan
 from infra.policy.cloud.check import check_cloud_plan
 from infra.policy.cloud.dossier import build_dossier
@@ -62,19 +67,25 @@ outside:internet,{ADDED}/web,8080,people read archived papers
 {ADDED}/web,{ADDED}/app,8081,requests of the pages
 {ADDED}/app,{ADDED}/db,5432,archived papers
 """
+LEVEL_4 = "hosted-level-4"
+LISTED = re.compile(rf"\|{ADDED}(?=\\)|{ADDED}\|")
+"""The system's place in the lists of a board's queries."""
 PARTS = tuple(f"{ADDED}--{part}" for part in ("app", "db", "web"))
 
 
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Inventory:
+def sample_with(folder: Path, system: str) -> Inventory:
     """Return the sample with one system more: appended to three files, and names reserved by `motcua cloud lock`."""
-    folder = tmp_path_factory.mktemp("added") / "inventory"
     shutil.copytree(default_path(), folder)
-    for name, text in (("systems.toml", SYSTEM), ("components.csv", COMPONENTS), ("flows.csv", FLOWS)):
+    for name, text in (("systems.toml", system), ("components.csv", COMPONENTS), ("flows.csv", FLOWS)):
         with (folder / name).open("a", encoding="utf-8") as file:
             file.write(text)
     lock(folder)
     return load(folder)
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Inventory:
+    return sample_with(tmp_path_factory.mktemp("added") / "inventory", SYSTEM)
 
 
 def test_agents_probe_it_inside_and_outside_and_try_the_closed_path(world: Inventory) -> None:
@@ -91,8 +102,68 @@ def test_it_has_the_objective_of_its_level_and_that_of_closed_paths(world: Inven
     assert own >= level | {("closed-paths", f"{ADDED}--dmz-to-db")}
 
 
-def test_the_dashboard_has_it(world: Inventory) -> None:
-    assert NAME_EN in generated_files(world)["grafana/hosted.json"]
+def bundle_of(world: Inventory) -> dict[str, str]:
+    """Return the files of a server and its devices without the version of the inventory, which all name."""
+    files = render_bundle(world, HostLayout("/opt/motcua/bin/motcua", ("1",)), "mqtts://mqtt.example:8883")
+    return {path: text.replace(world.version, "VERSION") for path, text in files.items()}
+
+
+def test_of_a_servers_files_only_the_agents_and_the_board_of_hosted_systems_change(world: Inventory) -> None:
+    """Prometheus, Alertmanager and Grafana judge objectives, which systems of one level share: no rule is new."""
+    before, after = bundle_of(load(default_path())), bundle_of(world)
+    assert before.keys() == after.keys()
+    changed = {path for path in after if after[path] != before[path]}
+    assert {path for path in changed if not path.startswith("devices/")} == {"grafana/dashboards/hosted.json"}
+    own = {f"devices/{device}.toml" for device in ("vn83-cloud-manage1", "vn83-cloud-dmz1")}
+    assert {path for path in changed if path.startswith("devices/")} == own | {
+        f"devices/{device}.toml" for device in world.systems[ADDED].vantage
+    }
+
+
+def test_the_first_system_of_a_level_adds_the_rule_of_its_objective_and_its_name_to_those_of_all(
+    tmp_path: Path,
+) -> None:
+    first = sample_with(tmp_path / "inventory", SYSTEM.replace("level = 3", "level = 4"))
+    before, after = rules_of(load(default_path())), rules_of(first)
+    new = [rule for rule in after if rule not in before]
+    (added,) = (rule for rule in new if rule.get("labels", {}).get("objective") == LEVEL_4)
+    assert f'{{slo="{LEVEL_4}"}} == 0.999' in added["expr"]
+    named = [{**rule, "expr": rule["expr"].replace(f"{LEVEL_4}|", "")} for rule in new if rule != added]
+    assert len(named) == 3
+    assert [rule for rule in after if rule in before] + named == [rule for rule in before if rule not in named] + named
+    files, earlier = bundle_of(first), bundle_of(load(default_path()))
+    changed = {path for path, text in files.items() if text != earlier[path]}
+    assert {path for path in changed if path.startswith("server/etc/prometheus/")} == {
+        "server/etc/prometheus/rules/objectives.yaml"
+    }
+
+
+def rules_of(world: Inventory) -> list[dict[str, Any]]:
+    """Return every rule of the generated rule file."""
+    groups = yaml.safe_load(generated_files(world)["rules/objectives.yaml"])["groups"]
+    return [rule for group in groups for rule in group["rules"]]
+
+
+def test_the_dashboard_has_its_panels_and_the_others_as_they_were_but_for_lists_of_systems(world: Inventory) -> None:
+    before, after = panels_of(load(default_path())), panels_of(world)
+    own = [panel for panel in after if panel not in before]
+    assert NAME_EN in "".join(own)
+    assert all(ADDED in panel or NAME_EN in panel for panel in own)
+    lists = [panel for panel in own if LISTED.sub("", panel) in before]
+    assert sorted([*(panel for panel in after if panel in before), *(LISTED.sub("", panel) for panel in lists)]) == (
+        sorted(before)
+    )
+
+
+def panels_of(world: Inventory) -> list[str]:
+    """Return the panels of the board of hosted systems, those of rows too, without their places on it."""
+    board = json.loads(generated_files(world)["grafana/hosted.json"])
+    panels = [inner for panel in board["panels"] for inner in (panel, *panel.get("panels", ()))]
+    without = {"gridPos", "id", "panels"}
+    return [
+        json.dumps({name: value for name, value in panel.items() if name not in without}, sort_keys=True)
+        for panel in panels
+    ]
 
 
 def test_the_dossier_and_the_page_name_it(world: Inventory, tmp_path: Path) -> None:

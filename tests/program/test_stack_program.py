@@ -258,6 +258,15 @@ def project(engine: pytest.MonkeyPatch, folder: Path) -> None:
     engine.setattr(pulumi, "get_root_directory", lambda: str(folder))
 
 
+def test_the_ground_of_the_cloud_needs_no_secret_of_motcuas_own_stack(engine: pytest.MonkeyPatch) -> None:
+    engine.setenv("PULUMI_CONFIG_SECRET_KEYS", "[]")
+    texts = {f"motcua:{name}": value if isinstance(value, str) else json.dumps(value)
+             for name, value in configuration("local-ground").items()}  # fmt: skip
+    engine.setenv("PULUMI_CONFIG", json.dumps(texts))
+    found = run(program.deploy_stack, answered, stack="local-ground")
+    assert [one.name for one in found.of("pulumi-python:dynamic/motcua/host:Files")] == ["files-ground"]
+
+
 def refused(engine: pytest.MonkeyPatch, values: Mapping[str, object]) -> str:
     texts = {f"motcua:{name}": one if isinstance(one, str) else json.dumps(one) for name, one in values.items()}
     engine.setenv("PULUMI_CONFIG", json.dumps(texts))

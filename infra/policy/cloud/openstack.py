@@ -40,7 +40,8 @@ def _finding(rule: str, where: str, problem: str, remedy: str, level: int = SEPA
 
 def _holds(rule: str, props: ResourceProps) -> bool:
     """Return whether a rule holds for a resource by its metadata, and no exception leaves it out."""
-    labels = as_mapping(props.get("metadata"))
+    # A key of Nova's metadata must not have a slash: machines and volumes are labelled with a colon in its place.
+    labels = {str(key).replace(":", "/"): value for key, value in as_mapping(props.get("metadata")).items()}
     level, data = str(labels.get(LEVEL_LABEL, "")), str(labels.get(DATA_LABEL, "public"))
     return level.isdecimal() and CLOUD_RULES[rule].applies_to(int(level), data) and exception_label(rule) not in labels
 

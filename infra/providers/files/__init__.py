@@ -134,7 +134,7 @@ def _apply(folder: ManagedFolder, olds: Props, news: Props, owner: str) -> tuple
     specs = _file_specs(news)
     ledger = folder.load_ledger()
     if not olds and ledger.belongs_to_another(owner):
-        raise ProviderError(f"{folder.path}: stack {ledger.owner!r} writes here; give this one another local.folder")
+        raise ProviderError(f"{folder.path}: stack {ledger.owner!r} writes here; give this one another folder")
     ledger.owner = owner
     owned = _owned_digests(ledger, olds)
     existing = {path: folder.read_file(path) for path in specs}

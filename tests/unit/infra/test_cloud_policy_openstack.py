@@ -14,8 +14,8 @@ from infra.targets.openstack.cloud.resources import hosted_resources
 from infra.targets.openstack.cloud.values import CloudSettings, CreatedReference, ExistingReference
 from tests.cloud_examples import TODAY, base_declaration
 
-LEVEL_3 = {"motcua.org/level": "3", "motcua.org/data": "personal"}
-LEVEL_2 = {"motcua.org/level": "2", "motcua.org/data": "private"}
+LEVEL_3 = {"motcua.org:level": "3", "motcua.org:data": "personal"}
+LEVEL_2 = {"motcua.org:level": "2", "motcua.org:data": "private"}
 GROUPED = [{"group": "0f1e"}]
 
 
@@ -32,7 +32,7 @@ def rules(kind: str, **props: Any) -> list[str]:  # noqa: ANN401 - properties of
         (LEVEL_3, UNKNOWN, []),
         (LEVEL_2, [], []),
         ({}, [], []),
-        ({**LEVEL_3, exception_label("replicas"): "2027-01-31"}, [], []),
+        ({**LEVEL_3, exception_label("replicas").replace("/", ":"): "2027-01-31"}, [], []),
     ],
 )
 def test_a_machine_of_level_3_is_in_a_server_group(

@@ -30,6 +30,15 @@ def test_two_words_are_enough() -> None:
     assert parse_options(GOOD, "stack") == StackOptions(stage="dev", target="local")
 
 
+@pytest.mark.parametrize("target", ["local", "kubernetes", "openstack"])
+@pytest.mark.parametrize("part", ["ground", "hosted"])
+def test_every_target_has_the_parts_of_the_provinces_cloud_without_what_motcuas_own_stack_needs(
+    target: str, part: str
+) -> None:
+    parsed = parse_options({"stage": "prod", "target": target, "cloud": {"part": part}}, "stack")
+    assert (parsed.target, parsed.cloud.part) == (target, part)
+
+
 def test_options_cannot_be_changed() -> None:
     with pytest.raises(ValueError, match="frozen"):
         parse_options(GOOD, "stack").stage = "prod"

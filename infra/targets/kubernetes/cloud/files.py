@@ -1,12 +1,14 @@
 """The objects as YAML files for `kubectl apply --server-side -k`: a folder per system, agent, and the ground. Pure.
 
-A file holds one object and nothing that another edit of the inventory would change, such as its version.
+A renamed system keeps its folder. A file holds one object and nothing that another edit of the inventory would change,
+such as its version.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from infra.plan.cloud.tenancy import first_id
 from infra.policy.cloud.admission_checks import SYSTEM_LABEL
 from infra.targets.kubernetes.cloud.drills import drill_manifests
 from infra.targets.kubernetes.cloud.manifests import agent_manifests, ground_manifests, hosted_manifests
@@ -38,17 +40,21 @@ def cloud_files(plan: CloudPlan, options: StackOptions, agents: Mapping[str, str
     files: dict[str, str] = {}
     watching, objects = agent_manifests(plan, options, agents), hosted_manifests(plan, options)
     for device in agents:
-        own = tuple(one for one in watching if device in {one["metadata"]["name"], one["metadata"].get("namespace")})
-        files |= _folder_files(HEADERS["hosted"], device, own)
+        files |= _folder_files(HEADERS["hosted"], device, objects_of_agent(watching, device))
     for system in plan.systems:
         own = tuple(one for one in objects if one["metadata"]["labels"][SYSTEM_LABEL] == system.id)
-        files |= _folder_files(HEADERS["hosted"], system.id, own)
+        files |= _folder_files(HEADERS["hosted"], first_id(plan.declaration, system.declared), own)
     return files
 
 
 def drill_files(plan: CloudPlan, options: StackOptions, system: str) -> dict[str, str]:
     """Return {path: text} of a restore drill, in a folder of the system. Raises ConfigError as `drill_manifests`."""
     return _folder_files(DRILL_HEADER, system, drill_manifests(plan, options, system))
+
+
+def objects_of_agent(objects: tuple[Manifest, ...], device: str) -> tuple[Manifest, ...]:
+    """Return the objects of one agent inside the cloud: its namespace, and what is in it."""
+    return tuple(one for one in objects if device in {one["metadata"]["name"], one["metadata"].get("namespace")})
 
 
 def object_file_name(manifest: Manifest) -> str:
@@ -58,12 +64,16 @@ def object_file_name(manifest: Manifest) -> str:
     return "-".join(part for part in parts if part)
 
 
-def _folder_files(header: str, folder: str, objects: tuple[Manifest, ...]) -> dict[str, str]:
+def manifest_files(header: str, objects: tuple[Manifest, ...]) -> dict[str, str]:
+    """Return {name: text} of a folder that kustomize reads: a file for each object, and their list."""
     files = {f"{object_file_name(one)}.yaml": header + render_yaml(one) for one in objects}
     kustomization = {
         "apiVersion": "kustomize.config.k8s.io/v1beta1",
         "kind": "Kustomization",
         "resources": sorted(files),
     }
-    files["kustomization.yaml"] = header + render_yaml(kustomization)
-    return {f"{folder}/{name}": text for name, text in files.items()}
+    return {**files, "kustomization.yaml": header + render_yaml(kustomization)}
+
+
+def _folder_files(header: str, folder: str, objects: tuple[Manifest, ...]) -> dict[str, str]:
+    return {f"{folder}/{name}": text for name, text in manifest_files(header, objects).items()}

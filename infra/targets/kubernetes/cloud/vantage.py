@@ -44,7 +44,7 @@ OUTBOX_GB: Final = 1
 MEMORY_MB, CPU_MILLICORES, CPU_LIMIT_MILLICORES = 128, 50, 500
 STALLED_S: Final = 300
 """An agent whose outbox has got no heartbeat for so long makes no progress and is started again."""
-_LOCAL_BROKER: Final = frozenset({"localhost", "127.0.0.1"})
+LOCAL_BROKER: Final = frozenset({"localhost", "127.0.0.1"})
 
 
 def agent_settings(inventory: Inventory, plan: CloudPlan, options: StackOptions) -> dict[str, str]:
@@ -72,7 +72,7 @@ def _broker_faults(plan: CloudPlan, options: StackOptions) -> list[Fault]:
     if BROKER not in plan.declaration.platform:
         remedy = "write [platform.broker] with namespace or address, and port"
         faults.append(Fault("cloud.toml", 0, "platform", "has no broker, to which the agents inside report", remedy))
-    if options.broker.host in _LOCAL_BROKER:
+    if options.broker.host in LOCAL_BROKER:
         problem = f"is {options.broker.host}, where the agents inside find no broker"
         remedy = "write the name by which they reach it, which its certificate contains"
         faults.append(Fault("stack configuration", 0, "motcua:broker.host", problem, remedy))

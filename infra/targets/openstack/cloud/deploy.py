@@ -28,7 +28,7 @@ from infra.targets.openstack.cloud.resources import (
     ground_resources,
     hosted_resources,
 )
-from infra.targets.openstack.cloud.values import CreatedReference, ExistingReference, ProgramUser
+from infra.targets.openstack.cloud.values import CreatedReference, ExistingReference, ProgramUser, property_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -133,7 +133,7 @@ class CloudProgram:
             base = component.child_options(protect=resource.lasting)
         own = pulumi.ResourceOptions(
             provider=self._member(project) if by_member else self._administrator,
-            ignore_changes=[_camel_case(name) for name in resource.unchanged] or None,
+            ignore_changes=[property_name(name) for name in resource.unchanged] or None,
             aliases=[pulumi.Alias(name=name) for name in resource.aliases] or None,
             delete_before_replace=resource.kind in _UNIQUE_IN_THE_CLOUD or None,
             depends_on=[self._created[one.kind, one.name] for one in resource.after] or None,
@@ -225,8 +225,3 @@ def _project_of(resource: CloudResource) -> str:
     if resource.project or resource.kind == "agency-group":
         return resource.project
     return resource.name.partition("/")[0]
-
-
-def _camel_case(name: str) -> str:
-    first, *others = name.split("_")
-    return first + "".join(word.title() for word in others)

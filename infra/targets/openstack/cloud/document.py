@@ -38,7 +38,7 @@ def openstack_documents(resources: Iterable[CloudResource], head: str) -> Mappin
     """
     by_project: dict[str, list[object]] = {}
     for resource in resources:
-        by_project.setdefault(_document_name(resource), []).append(_as_mapping(resource))
+        by_project.setdefault(document_name(resource), []).append(_as_mapping(resource))
     return {f"{FOLDER}/{name}.yaml": f"{head}\n{render_yaml(listed)}" for name, listed in sorted(by_project.items())}
 
 
@@ -53,7 +53,8 @@ def stack_documents(plan: CloudPlan, options: StackOptions) -> Mapping[str, str]
     return openstack_documents(resources(plan, settings), DOCUMENT_HEADERS[options.cloud.part])
 
 
-def _document_name(resource: CloudResource) -> str:
+def document_name(resource: CloudResource) -> str:
+    """Return the document that a resource is written into: its project's, or the agencies'."""
     if resource.project:
         return resource.project
     if resource.kind == "agency-group":

@@ -79,6 +79,16 @@ class CloudResource:
         return tuple(_references_in(self.properties))
 
 
+def property_name(name: str) -> str:
+    """Return the engine's name of a property.
+
+    >>> property_name("port_range_min")
+    'portRangeMin'
+    """
+    first, *others = name.split("_")
+    return first + "".join(word.title() for word in others)
+
+
 def _references_in(value: object) -> Iterator[ResourceReference]:
     if isinstance(value, ResourceReference):
         yield value

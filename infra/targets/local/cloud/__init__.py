@@ -1,0 +1,1 @@
+"""The hosted systems as a folder of files to read, compare and keep: it runs every rule and enforces nothing."""
