@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,10 +20,12 @@ from infra.inventory_changes import change_outputs
 from infra.plan import build_plan
 from infra.plan.cloud import build_cloud_plan
 from infra.plan.cloud.data_loss import recorded_outputs
+from infra.plan.own_system import with_inside_broker
 from infra.policy.cloud.check import check_cloud_plan, finding_faults
 from infra.policy.rules import check_plan
+from infra.targets.kubernetes.cloud.own_system import plan_own_system
 from infra.targets.kubernetes.manifests import find_option_faults
-from infra.targets.shared import root_inputs
+from infra.targets.shared import inventory_files, root_inputs
 from telemetry.errors import ConfigError, Fault, InventoryError
 
 if TYPE_CHECKING:
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
     from infra.config.options import StackOptions
     from infra.plan import StackPlan
     from infra.plan.cloud import CloudPlan
+    from infra.targets.kubernetes.cloud.deploy import OwnInputs
     from telemetry.core.inventory import Inventory
 
 
@@ -49,15 +53,19 @@ def deploy_stack() -> None:
     try:
         options, inventory = load_declarations(config, root)
         if options.cloud.part != "motcua":
-            export_outputs(deploy_cloud_part(options, inventory, today, earlier, config.file))
+            export_outputs(deploy_cloud_part(options, inventory, today, earlier, config, root))
             return
         plan = build_plan(inventory, options, today, provisioned_files(inventory))
         check_plan_and_inputs(plan, options, today, config, root)
-        secrets = {name: pulumi.Output.secret(value) for name, value in config.secrets.items()}
-        outputs = deploy_target(plan, options, inventory, root, secrets)
+        outputs = deploy_target(plan, options, inventory, root, secret_outputs(config))
     except (ConfigError, InventoryError) as error:
         raise pulumi.RunError("\n" + "\n".join(str(config.locate(fault)) for fault in error.faults)) from None
     export_outputs({**outputs, **change_outputs(inventory, earlier or {})})
+
+
+def secret_outputs(config: EngineConfig) -> dict[str, pulumi.Output[str]]:
+    """Return the stack's secrets, which the engine keeps encrypted."""
+    return {name: pulumi.Output.secret(value) for name, value in config.secrets.items()}
 
 
 def export_outputs(outputs: Mapping[str, pulumi.Input[object]]) -> None:
@@ -67,7 +75,12 @@ def export_outputs(outputs: Mapping[str, pulumi.Input[object]]) -> None:
 
 
 def deploy_cloud_part(
-    options: StackOptions, inventory: Inventory, today: date, earlier: Mapping[str, object] | None, file: str
+    options: StackOptions,
+    inventory: Inventory,
+    today: date,
+    earlier: Mapping[str, object] | None,
+    config: EngineConfig,
+    root: Path,
 ) -> Mapping[str, pulumi.Input[object]]:
     """Deploy the ground or the hosted systems; returns the outputs, `earlier` being those of the last run, if known.
 
@@ -75,7 +88,7 @@ def deploy_cloud_part(
     """
     day = options.today or today
     plan = build_cloud_plan(inventory.cloud, province=inventory.province, stage=options.stage, today=day)
-    check_hosted_systems(plan, file)
+    check_hosted_systems(plan, config.file)
     is_hosted = options.cloud.part == "hosted"
     recorded = recorded_outputs(plan, earlier, options.cloud.allow_data_loss) if is_hosted else {}
     if options.target == "openstack":
@@ -85,12 +98,33 @@ def deploy_cloud_part(
     if options.target == "local":
         from infra.targets.local.cloud.deploy import deploy_rendered  # noqa: PLC0415
 
-        return {**deploy_rendered(plan, options, inventory, file), **recorded}
+        return {**deploy_rendered(plan, options, inventory, config.file), **recorded}
     from infra.targets.kubernetes.cloud.deploy import deploy_cloud  # noqa: PLC0415
     from infra.targets.kubernetes.cloud.vantage import agent_settings  # noqa: PLC0415
 
+    own = own_inputs(plan, options, inventory, today, config, root)
+    options = with_inside_broker(options, plan)
     agents = agent_settings(inventory, plan, options) if is_hosted else {}
-    return {**deploy_cloud(plan, options, agents), **recorded}
+    changes = change_outputs(inventory, earlier or {}) if own else {}
+    return {**deploy_cloud(plan, options, agents, own), **recorded, **changes}
+
+
+def own_inputs(
+    cloud: CloudPlan, options: StackOptions, inventory: Inventory, today: date, config: EngineConfig, root: Path
+) -> OwnInputs | None:
+    """Return what deploys Motcua as one of the systems, None when it is none of them.
+
+    Raises ConfigError as `plan_own_system` and `check_plan_and_inputs`.
+    """
+    if not options.cloud.own_system:
+        return None
+    from infra.targets.kubernetes.cloud.deploy import OwnInputs  # noqa: PLC0415
+
+    files = provisioned_files(inventory)
+    own = plan_own_system(inventory, options, cloud, files, inventory_files(root, options))
+    check_plan_and_inputs(own.plan, own.options, today, config, root)
+    system = replace(own, with_roles=options.kubernetes.influx_reachable)
+    return OwnInputs(system, root, secret_outputs(config))
 
 
 def check_hosted_systems(plan: CloudPlan, file: str) -> None:

@@ -22,6 +22,7 @@ from telemetry.errors import StoreUnavailable
 from telemetry.ingest.service import Ingest
 from telemetry.ingest.worker import ingest_link, run_ingest
 from telemetry.mqtt.address import BrokerAddress
+from telemetry.rollup.pass_stats import PassStats
 from telemetry.rollup.service import Rollup
 from telemetry.rollup.worker import run_rollup
 from telemetry.slo.alert_state import StateFile
@@ -87,9 +88,19 @@ def run_ingest_role(
         run_ingest(service, link, stop)
 
 
-def run_rollup_role(settings: ServerSettings, inventory: Callable[[], Inventory], stop: threading.Event) -> None:
-    """Run the rollup until stopped. Raises ConfigError, StateTooNew, StateUnavailable, StoreTooNew."""
+def run_rollup_role(
+    settings: ServerSettings, inventory: Callable[[], Inventory], stop: threading.Event, metrics: str | None = None
+) -> None:
+    """Run the rollup until stopped; it serves its pages at `metrics`, HOST:PORT.
+
+    Raises ConfigError, StateTooNew, StateUnavailable, StoreTooNew.
+    """
+    listen, stats = parse_listen_address(metrics, "--metrics") if metrics else None, PassStats()
     with ExitStack() as stack:
+        if listen:
+            from telemetry.rollup.pass_page import serve_passes
+
+            stack.callback(serve_passes(stats, wall_ms, listen).shutdown)
         # Before the store: a newer state file or an invalid address must be reported at once.
         state = stack.enter_context(closing(StateFile(settings.state)))
         sender = stack.enter_context(closing(Alertmanagers(settings.alertmanager)))
@@ -103,7 +114,7 @@ def run_rollup_role(settings: ServerSettings, inventory: Callable[[], Inventory]
             target=run_refits, args=(settings, inventory().zone, stop), name="refits", daemon=True
         )
         refits.start()
-        run_rollup(service, settings.mqtt, stop)
+        run_rollup(service, settings.mqtt, stop, stats)
 
 
 def rebuild_totals(settings: ServerSettings, inventory: Callable[[], Inventory], window: Window | None) -> int:

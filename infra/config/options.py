@@ -221,10 +221,12 @@ class KubernetesOptions(_OptionsSection):
 class CloudOptions(_OptionsSection):
     """The hosted systems: the part that the stack deploys, and what a Kubernetes cluster below has by name.
 
-    `part` is Motcua's own stack, the ground, or the hosted systems; each is a stack of its own.
+    `part` is Motcua's own stack, the ground, or the hosted systems; each is a stack of its own. `own_system` is the id
+    of the hosted system that is Motcua itself, empty when none is.
     """
 
     part: Literal["motcua", "ground", "hosted"] = "motcua"
+    own_system: SingleLineText = ""
     registry: SingleLineText = ""
     image_digests: dict[str, str] = Field(default_factory=dict)
     edge_namespace: DnsLabel = "edge"
@@ -283,7 +285,8 @@ def _cross_field_faults(options: StackOptions) -> list[tuple[str, str]]:
     influx, pki, cluster, cloud = options.influx, options.pki, options.kubernetes, options.openstack
     own_stack = options.cloud.part == "motcua"
     prod = options.stage == "prod"
-    rootless = own_stack and options.stage in STAGES_WITH_OWN_ROOT and not pki.root_certificate
+    has_authority = own_stack or bool(options.cloud.own_system)
+    rootless = has_authority and options.stage in STAGES_WITH_OWN_ROOT and not pki.root_certificate
     rules = (
         *_minimum_retention_faults(influx),
         (pki.overlap_days * 2 > pki.certificate_days,
@@ -299,6 +302,8 @@ def _cross_field_faults(options: StackOptions) -> list[tuple[str, str]]:
          "kubernetes.apiSources", _SOURCES_OF_A_ROUTE),
         (own_stack and options.target == "openstack" and not cloud.device_sources,
          "openstack.deviceSources", "is empty; name the networks that devices come from"),
+        (bool(options.cloud.own_system) and (options.cloud.part != "hosted" or options.target != "kubernetes"),
+         "cloud.ownSystem", "is for the hosted systems on Kubernetes; take it out, or write part: hosted"),
         (options.today is not None and options.today < pki.epoch,
          "pki.epoch", "is after today, so no certificate would be valid yet; write an earlier day"),
         *((not _is_revocation(entry),

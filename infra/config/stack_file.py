@@ -127,11 +127,11 @@ def _secret_faults(config: EngineConfig, options: StackOptions, root: Path) -> I
     for name in SECRET_NAMES:
         if name in config.values and name not in config.encrypted:
             yield _plain_text_fault(config.file, 0, CONFIG_PREFIX + name)
-    own_stack = options.cloud.part == "motcua"
+    has_stack = options.cloud.part == "motcua" or bool(options.cloud.own_system)
     needed = {
-        "influxToken": own_stack and options.target != "openstack",
-        "influxPassword": own_stack and options.target == "kubernetes",
-        "nationalToken": own_stack and options.national is not None and options.target != "openstack",
+        "influxToken": has_stack and options.target != "openstack",
+        "influxPassword": has_stack and options.target == "kubernetes",
+        "nationalToken": has_stack and options.national is not None and options.target != "openstack",
     }
     for name, need in needed.items():
         if need and not config.values.get(name):

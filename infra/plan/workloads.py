@@ -23,6 +23,10 @@ BYTES_PER_EVENT = 60
 EVENTS_PER_TICKET = 6
 BYTES_PER_GB = 1_000_000_000
 MIN_VOLUME_GB = 10
+SERVICES_PORT = 8884
+"""The broker's port for services: workers share a certificate there, and devices have no access."""
+BACKUP = "backup"
+"""The nightly copy of a cluster's InfluxDB to a volume of its own."""
 
 
 def events_per_day(inventory: Inventory) -> int:
@@ -63,14 +67,23 @@ def plan_workloads(inventory: Inventory, options: StackOptions) -> tuple[Workloa
         Workload("influxdb", "influxdb", (), 1, 1, 500, 4096, {"http": INFLUX_PORT}, volume_gb=volume),
         Workload("ingest", "motcua-server", ("ingest",), min_workers, max_workers, 250, 512, {"metrics": METRICS_PORT},
                  f"ingest-g{generation}", INGEST_NAME_FORMAT.format(1)),
-        Workload("rollup", "motcua-server", ("rollup",), 1, 1, 250, 1024, {}, f"rollup-g{generation}", ROLLUP_NAME),
+        Workload("rollup", "motcua-server", ("rollup",), 1, 1, 250, 1024, {}, f"rollup-g{generation}", ROLLUP_NAME,
+                 volume_gb=1),
         Workload("api", "motcua-server", ("api",), 2 if scaled else 1, 4 if scaled else 1, 250, 1024,
                  {"http": HTTP_PORT},
                  f"api-g{generation}", public=True),
         Workload("prometheus", "prometheus", (), 1, 1, 100, 1024, {"http": PROMETHEUS_PORT}, volume_gb=MIN_VOLUME_GB),
         Workload("alertmanager", "alertmanager", (), 1, 1, 50, 128, {"http": ALERTMANAGER_PORT}, volume_gb=1),
-        *((Workload("grafana", "grafana", (), 1, 1, 100, 256, {"http": GRAFANA_PORT}),) if scaled else ()),
+        *(_cluster_workloads(volume) if scaled else ()),
     )  # fmt: skip
+
+
+def _cluster_workloads(store_volume: int) -> tuple[Workload, ...]:
+    """Return what only a cluster runs; on a machine the operator's timer copies, and Grafana is beside Motcua."""
+    return (
+        Workload("grafana", "grafana", (), 1, 1, 100, 256, {"http": GRAFANA_PORT}),
+        Workload(BACKUP, "influxdb", (), 1, 1, 100, 512, {}, volume_gb=2 * store_volume),
+    )
 
 
 def plan_flows(options: StackOptions) -> tuple[NetworkFlow, ...]:
@@ -91,7 +104,10 @@ def plan_flows(options: StackOptions) -> tuple[NetworkFlow, ...]:
         NetworkFlow("rollup", "alertmanager", ALERTMANAGER_PORT, "burn-rate alerts"),
     ]
     if options.target == "kubernetes":
-        allowed += [NetworkFlow("grafana", "prometheus", PROMETHEUS_PORT, "dashboards")]
+        allowed += [
+            NetworkFlow("grafana", "prometheus", PROMETHEUS_PORT, "dashboards"),
+            NetworkFlow(BACKUP, "influxdb", INFLUX_PORT, "backup"),
+        ]
     if options.national is not None:
         allowed.append(
             NetworkFlow("influxdb", "national", url_port(options.national.url), "roll-ups to the national copy")

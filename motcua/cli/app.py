@@ -166,6 +166,10 @@ def rollup(
         typer.Option("--from", help="With --rebuild: start at this RFC 3339 time."),
     ] = None,
     end: Annotated[str | None, typer.Option("--to", help="With --rebuild: end at this RFC 3339 time.")] = None,
+    metrics: Annotated[
+        str | None,
+        typer.Option(envvar="MOTCUA_ROLLUP_METRICS", help="Serve /metrics, /healthz and /readyz on HOST:PORT."),
+    ] = None,
     store: StoreOption = None,
     mqtt: MqttOption = None,
     config: ConfigOption = None,
@@ -188,7 +192,7 @@ def rollup(
         err.print(f"{entities} entities folded again")
         return
     with until_stopped() as stop:
-        roles.run_rollup_role(settings, current_inventory, stop)
+        roles.run_rollup_role(settings, current_inventory, stop, metrics)
 
 
 @app.command()

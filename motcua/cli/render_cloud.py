@@ -6,6 +6,7 @@ It must not write them. A tree of target local is to be read and compared: it en
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Final
 
 from rich.console import Console
@@ -36,8 +37,7 @@ def render_cloud(stack: OpenedStack, drill: str) -> RenderedFiles:
     Raises ConfigError with what the cloud could not run; for target local with every fault that a rule finds, too.
     """
     from infra.plan.cloud import build_cloud_plan
-    from infra.targets.kubernetes.cloud.files import DRILL_HEADER, HEADERS, cloud_files, drill_files
-    from infra.targets.kubernetes.cloud.vantage import agent_settings
+    from infra.targets.kubernetes.cloud.files import DRILL_HEADER, HEADERS, drill_files
     from infra.targets.openstack.cloud.document import DOCUMENT_HEADERS, stack_documents
 
     options, inventory = stack.options, stack.inventory
@@ -49,9 +49,31 @@ def render_cloud(stack: OpenedStack, drill: str) -> RenderedFiles:
     if options.target == "kubernetes":
         if drill:
             return RenderedFiles(drill_files(plan, options, drill), (DRILL_HEADER.strip(),), stale=("*/*.yaml",))
-        agents = agent_settings(inventory, plan, options) if options.cloud.part == "hosted" else {}
-        return RenderedFiles(cloud_files(plan, options, agents), (kubernetes,), stale=("*/*.yaml",))
+        return _kubernetes_files(plan, stack, kubernetes)
     return RenderedFiles(_checked_tree(plan, stack), (kubernetes, openstack), stale=("*/*/*.yaml",))
+
+
+def _kubernetes_files(plan: CloudPlan, stack: OpenedStack, marker: str) -> RenderedFiles:
+    """Return the files of a part for Kubernetes; where Motcua is one of the systems, its devices get theirs too."""
+    from dashboards.files import provisioned_files
+    from infra.host.bundle import device_files
+    from infra.plan.own_system import with_inside_broker
+    from infra.targets.kubernetes.cloud.files import cloud_files
+    from infra.targets.kubernetes.cloud.own_system import plan_own_system
+    from infra.targets.kubernetes.cloud.vantage import agent_settings
+    from telemetry.inventory.files import bundle_files
+
+    inventory, inside = stack.inventory, with_inside_broker(stack.options, plan)
+    agents = agent_settings(inventory, plan, inside) if inside.cloud.part == "hosted" else {}
+    if not inside.cloud.own_system:
+        return RenderedFiles(cloud_files(plan, inside, agents), (marker,), stale=("*/*.yaml", "*/*.md"))
+    own = plan_own_system(inventory, stack.options, plan, provisioned_files(inventory), bundle_files(stack.folder))
+    mqtt = f"mqtts://{own.options.broker.host}:{own.options.broker.port}"
+    files = device_files(inventory, f"{marker} Inventory {inventory.version}.", mqtt)
+    # The agents inside have theirs among their objects.
+    devices = {path: text for path, text in files.items() if PurePath(path).stem not in agents}
+    files = cloud_files(plan, inside, agents, own) | devices
+    return RenderedFiles(files, (marker,), stale=("*/*.yaml", "*/*.md", "devices/*.toml"))
 
 
 def _checked_tree(plan: CloudPlan, stack: OpenedStack) -> dict[str, str]:

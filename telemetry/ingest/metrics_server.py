@@ -1,4 +1,4 @@
-"""Serves an ingest's counters: `/metrics`, `/healthz` and `/readyz` on a port of its own; it must not change any."""
+"""Serves a process's counters, ingest's first: `/metrics`, `/healthz` and `/readyz`; it must not change any."""
 
 from __future__ import annotations
 
@@ -89,22 +89,31 @@ def _write_histogram(stats: IngestStats) -> HistogramMetricFamily:
 
 def build_registry(stats: IngestStats, clock: Callable[[], int]) -> CollectorRegistry:
     """Return a registry with the counters and the process's own metrics."""
+    return _registry_of(IngestCollector(stats, clock))
+
+
+def _registry_of(collector: Collector) -> CollectorRegistry:
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(IngestCollector(stats, clock))
+    registry.register(collector)
     ProcessCollector(registry=registry)
     return registry
 
 
 def build_application(stats: IngestStats, clock: Callable[[], int]) -> WSGIApplication:
     """Return the three pages as a WSGI application."""
-    metrics = make_wsgi_app(build_registry(stats, clock))
+    return build_pages(IngestCollector(stats, clock), lambda: is_ready(stats, clock()))
+
+
+def build_pages(collector: Collector, is_process_ready: Callable[[], bool]) -> WSGIApplication:
+    """Return `/metrics`, `/healthz` and `/readyz` of a process as a WSGI application."""
+    metrics = make_wsgi_app(_registry_of(collector))
 
     def handle_request(environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
         path = environ.get("PATH_INFO", "")
         if path == "/metrics":
             response: Iterable[bytes] = metrics(environ, start)
             return response
-        is_ok = path == "/healthz" or (path == "/readyz" and is_ready(stats, clock()))
+        is_ok = path == "/healthz" or (path == "/readyz" and is_process_ready())
         status = "200 OK" if is_ok else "503 Service Unavailable" if path == "/readyz" else "404 Not Found"
         start(status, [("Content-Type", "text/plain")])
         return [status.encode() + b"\n"]
@@ -119,8 +128,13 @@ class _QuietRequestHandler(WSGIRequestHandler):
 
 def serve_metrics(stats: IngestStats, clock: Callable[[], int], listen: tuple[str, int]) -> WSGIServer:
     """Serve in a thread of its own until `shutdown`. Raises ConfigError when the address is in use."""
+    return serve_application(build_application(stats, clock), listen)
+
+
+def serve_application(application: WSGIApplication, listen: tuple[str, int]) -> WSGIServer:
+    """Serve pages in a thread of their own until `shutdown`. Raises ConfigError when the address is in use."""
     try:
-        server = make_server(listen[0], listen[1], build_application(stats, clock), handler_class=_QuietRequestHandler)
+        server = make_server(listen[0], listen[1], application, handler_class=_QuietRequestHandler)
     except OSError as error:
         remedy = "stop the process that listens there, or use another address"
         fault = Fault("settings", 0, "--metrics", f"cannot listen on {listen[0]}:{listen[1]}: {error}", remedy)

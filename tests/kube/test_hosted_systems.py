@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from infra.config.options import BrokerOptions
 from infra.plan.cloud.tenancy import instances_of
 from infra.targets.kubernetes.cloud.drills import drill_manifests
 from infra.targets.kubernetes.cloud.objects import has_own_pods, object_name
@@ -25,6 +26,7 @@ from tests.kube.objects import claim, namespace, pods_of
 from tests.kube.policies import until_admitted, until_refused
 from tests.kube.rollouts import RollOut, changed, key_of
 from tests.kube_server import Refused
+from tests.own_objects import MOTCUA, own_objects
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,7 +48,12 @@ DATA_KINDS = {"Namespace", "StorageClass", "Cluster", "StatefulSet", "Persistent
 
 
 def objects_of(folder: Path) -> HostedObjects:
-    return hosted_objects(inventory.load(folder).cloud)
+    """Return the objects of a sample; where Motcua is one of its systems, it has its own."""
+    declared = inventory.load(folder).cloud
+    if MOTCUA not in declared.systems:
+        return hosted_objects(declared)
+    options = cluster_options(declared, own_system=MOTCUA).model_copy(update={"broker": BrokerOptions()})
+    return own_objects(declared, options).hosted
 
 
 @dataclass(frozen=True)
@@ -125,6 +132,15 @@ def test_every_object_is_accepted_without_a_warning_and_a_second_apply_changes_n
 def test_every_pod_is_admitted(hosted: Hosted) -> None:
     assert hosted.systems.try_pods() == len(list(pods_of(hosted.systems.objects))) >= 4
     assert hosted.agents.try_pods() == len(hosted.agent_namespaces) == 3
+
+
+def test_a_pod_of_motcua_that_runs_as_root_is_refused_in_each_of_its_zones(hosted: Hosted) -> None:
+    pods = {one["metadata"]["namespace"]: one for one in pods_of(hosted.of_system(MOTCUA).objects)}
+    assert set(pods) == {f"{MOTCUA}-{zone}" for zone in ("dmz", "server", "database")}
+    for one in pods.values():
+        security = {**one["spec"]["securityContext"], "runAsUser": 0, "runAsNonRoot": False}
+        with pytest.raises(Refused, match="violates PodSecurity"):
+            hosted.server.apply({**one, "spec": {**one["spec"], "securityContext": security}}, dry_run=True)
 
 
 def test_a_zone_holds_what_is_declared_and_a_roll_out_and_not_one_pod_more(hosted: Hosted) -> None:

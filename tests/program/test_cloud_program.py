@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pulumi
 import pytest
 
+from infra.config.stack_file import EngineConfig
 from infra.plan.cloud import build_cloud_plan
 from infra.plan.cloud.data_loss import recorded_outputs
 from infra.program import deploy_cloud_part
@@ -16,6 +17,7 @@ from infra.targets.kubernetes.cloud.files import object_file_name
 from infra.targets.kubernetes.cloud.target import PROVIDER_NAME
 from telemetry.errors import ConfigError
 from tests.cloud_examples import GROUND, ONESTOP, TODAY, base_declaration, changed_components, hosted_system
+from tests.conftest import CHECKOUT
 from tests.hosted_objects import cluster_options, hosted_objects
 from tests.program.pulumi_monitor import Recorded, Registered, run
 from tests.unit.inventories import inventory
@@ -158,10 +160,11 @@ def test_the_program_refuses_in_prod_what_would_delete_data_before_it_registers_
     without_database = replace(declared, components=declared.components[:2], flows=declared.flows[:2])
     options = cluster_options(without_database, stage="prod", part="hosted")
     world = replace(inventory("vn83", {}, {}), cloud=without_database)
+    config = EngineConfig("Pulumi.hosted.yaml", {}, frozenset())
 
     def program() -> None:
         for known in (earlier, None):
             with pytest.raises(ConfigError, match="cannot be read" if known is None else "delete vn83-onestop/db"):
-                deploy_cloud_part(options, world, TODAY, known, "Pulumi.hosted.yaml")
+                deploy_cloud_part(options, world, TODAY, known, config, CHECKOUT)
 
     assert not run(program).resources

@@ -10,17 +10,11 @@ import pytest
 from dashboards.files import provisioned_files
 from infra.components.database import OPERATORS_ORG
 from infra.plan import build_plan
-from infra.targets.kubernetes.deploy import (
-    DERIVED_SECRETS,
-    IMMUTABLE_FIELDS,
-    PROTECTED_KINDS,
-    RESTARTED_KINDS,
-    SECRETS_ANNOTATION,
-    deploy_cluster,
-)
-from infra.targets.kubernetes.manifests import base_manifests, required_secrets, role_manifests
+from infra.targets.kubernetes.deploy import PROTECTED_KINDS, deploy_cluster
+from infra.targets.kubernetes.manifests import base_manifests, required_secrets, stack_role_manifests
 from infra.targets.kubernetes.objects import ClusterSpec
-from infra.targets.kubernetes.resources import RESOURCE_CLASSES
+from infra.targets.kubernetes.resources import IMMUTABLE_FIELDS, RESOURCE_CLASSES
+from infra.targets.kubernetes.secret_values import DERIVED_SECRETS, RESTARTED_KINDS, SECRETS_ANNOTATION
 from telemetry.errors import ConfigError
 from tests.kubernetes import DAY, options, sample, sample_files, stack
 from tests.program.pulumi_monitor import Recorded, run
@@ -42,7 +36,7 @@ def wanted(stage: str = "stage", *, reachable: bool = True) -> StackOptions:
 def deployed(told: StackOptions, *, preview: bool = False, given: dict[str, str] | None = None) -> Recorded:
     found = build_plan(sample(), told, DAY, provisioned_files(sample()))
     world = ClusterSpec(found, told, sample_files())
-    values = given or planted(required_secrets((*base_manifests(world), *role_manifests(world))))
+    values = given or planted(required_secrets((*base_manifests(world), *stack_role_manifests(world))))
 
     def program() -> None:
         secrets = {name: pulumi.Output.secret(value) for name, value in values.items()}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from typer.testing import CliRunner
 
-from infra.config.stack_file import load_options
+from infra.config.stack_file import EngineConfig, load_options
 from infra.program import deploy_cloud_part
 from infra.targets.kubernetes.cloud import manifests
 from infra.targets.kubernetes.cloud.workloads import workload_manifests
@@ -17,6 +17,7 @@ from motcua.cli.app import app
 from telemetry.errors import ConfigError
 from tests.cloud_examples import ONESTOP, TODAY, base_declaration, hosted_system, second_system, with_components
 from tests.cloud_files import write_inventory
+from tests.conftest import CHECKOUT
 from tests.kubernetes import SHIPPED
 from tests.program.pulumi_monitor import Recorded, run
 from tests.unit.infra.test_rendered_folders import AGENTS, FORMS, RENAMED, local_options, world_of
@@ -35,6 +36,8 @@ config:
   motcua:today: {today}
   motcua:cloud: {{part: {part}}}
 """
+
+CONFIG = EngineConfig("Pulumi.hosted.yaml", {}, frozenset())
 
 
 def render(folder: Path, declaration: CloudDeclaration, part: str = "hosted") -> Result:
@@ -137,7 +140,7 @@ def deployed(declaration: CloudDeclaration, earlier: dict[str, object] | None = 
     world, options = world_of(declaration), local_options(part)
 
     def program() -> None:
-        for name, value in deploy_cloud_part(options, world, TODAY, earlier or {}, "Pulumi.hosted.yaml").items():
+        for name, value in deploy_cloud_part(options, world, TODAY, earlier or {}, CONFIG, CHECKOUT).items():
             pulumi.export(name, value)
 
     return run(program)
@@ -177,7 +180,7 @@ def test_the_program_refuses_an_object_that_breaks_a_rule_before_it_registers_an
 
     def program() -> None:
         with pytest.raises(ConfigError, match="is open outside the cluster as NodePort"):
-            deploy_cloud_part(local_options(), world_of(base_declaration()), TODAY, {}, "Pulumi.hosted.yaml")
+            deploy_cloud_part(local_options(), world_of(base_declaration()), TODAY, {}, CONFIG, CHECKOUT)
         registered.append("refused")
 
     assert not run(program).resources

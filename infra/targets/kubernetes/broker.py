@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 from infra.host import mosquitto
 from infra.plan.broker import INGEST_NAME_FORMAT
 from infra.plan.pki import INTERNAL_SERVICE
+from infra.plan.workloads import SERVICES_PORT
 from infra.targets.kubernetes.objects import (
     BROKER_CONFIG,
     BROKER_NODES,
     BROKER_TLS,
-    SERVICES_PORT,
     config_map,
     config_volume,
     disruption_budget,
@@ -53,7 +53,7 @@ def broker_manifests(cluster: ClusterSpec) -> tuple[Manifest, ...]:
         # Its sessions are written at an orderly stop.
         grace_s=60,
     )
-    volumes = {"data": volume_claim_spec(cluster, workload.volume_gb)}
+    volumes = {"data": volume_claim_spec(cluster, "broker", workload.volume_gb)}
     return (*broker_base_manifests(cluster, workload), files, stateful_set(cluster, pod, BROKER_NODES, volumes))
 
 

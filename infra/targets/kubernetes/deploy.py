@@ -6,9 +6,7 @@ The first run creates the base. InfluxDB creates the tokens: the roles follow in
 
 from __future__ import annotations
 
-import copy
-import hashlib
-import hmac
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pulumi
@@ -17,27 +15,21 @@ import pulumi_kubernetes as k8s
 from infra.components.certificates import Certificates
 from infra.components.component import MotcuaComponent, Province
 from infra.components.database import Database
+from infra.plan.workloads import SERVICES_PORT
 from infra.resource_specs import resource_specs
 from infra.targets.kubernetes.manifests import (
     base_manifests,
     check_cluster_options,
     required_secrets,
-    role_manifests,
+    stack_role_manifests,
 )
-from infra.targets.kubernetes.objects import (
-    BROKER_TLS,
-    SERVICES_PORT,
-    ClusterSpec,
-    SecretValue,
-    broker_service_host,
-    sha256_of,
-)
-from infra.targets.kubernetes.resources import register_object
+from infra.targets.kubernetes.objects import ClusterSpec, broker_service_host
+from infra.targets.kubernetes.resources import IMMUTABLE_FIELDS, register_object
+from infra.targets.kubernetes.secret_values import SecretValues, complete_secrets
 from infra.targets.shared import StackOutputs, common_outputs, inventory_files, root_inputs, token_outputs
-from telemetry.errors import ConfigError, Fault
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from infra.config.options import StackOptions
@@ -46,14 +38,6 @@ if TYPE_CHECKING:
 
 PROTECTED_KINDS = ("Namespace", "PersistentVolumeClaim", "StatefulSet")
 """Kinds that hold data, or whose deletion deletes everything in them."""
-IMMUTABLE_FIELDS = {"StatefulSet": ["spec.volumeClaimTemplates"], "PersistentVolumeClaim": ["spec.resources"]}
-"""Fields that Kubernetes refuses to change: `kubectl patch pvc` grows a volume when the plan's has grown."""
-RESTARTED_KINDS = ("Deployment", "StatefulSet")
-RESTARTING_SECRETS = ("api", "ingest", "rollup", BROKER_TLS)
-"""Secrets that a process reads at its start only; all of their values are keys, certificates and tokens."""
-SECRETS_ANNOTATION = "motcua.org/secrets"
-DERIVED_SECRETS = ("grafanaPassword",)
-"""Secrets that are derived from the operator token when the stack has none: they change only with it."""
 ROLE_CERTIFICATES = {"broker": "broker", "ingest": "motcua-ingest-1", "rollup": "motcua-rollup"}
 
 
@@ -75,14 +59,13 @@ class Cluster(MotcuaComponent):
             enable_secret_mutable=True,
             opts=pulumi.ResourceOptions(parent=self),
         )
-        self._values = values
+        self._values = SecretValues(values)
         self._namespace: list[pulumi.Resource] = []
-        self._secrets: dict[str, Mapping[str, SecretValue]] = {}
         self.resources: dict[str, pulumi.CustomResource] = {}
 
     def create(self, objects: Sequence[Manifest], after: Sequence[pulumi.Resource] = ()) -> None:
         """Create or change objects, the namespace first, all of them after the resources `after`."""
-        self._secrets |= {one["metadata"]["name"]: one["stringData"] for one in objects if one["kind"] == "Secret"}
+        self._values.note(objects)
         for manifest in objects:
             kind, name = manifest["kind"], manifest["metadata"]["name"]
             resource = self._create_resource(manifest, f"{kind.lower()}-{name}", after)
@@ -93,9 +76,6 @@ class Cluster(MotcuaComponent):
     def _create_resource(
         self, manifest: Manifest, name: str, after: Sequence[pulumi.Resource]
     ) -> pulumi.CustomResource:
-        fields = self._with_secrets_digest(manifest) if manifest["kind"] in RESTARTED_KINDS else dict(manifest)
-        if "stringData" in fields:
-            fields["stringData"] = {key: self._secret_value(value) for key, value in fields["stringData"].items()}
         child_options = self.child_options(
             protect=manifest["kind"] in PROTECTED_KINDS, after=[*self._namespace, *after]
         )
@@ -103,33 +83,7 @@ class Cluster(MotcuaComponent):
             provider=self._provider, ignore_changes=IMMUTABLE_FIELDS.get(manifest["kind"])
         )
         opts = pulumi.ResourceOptions.merge(child_options, own_options)
-        return register_object(fields, name, opts)
-
-    def _with_secrets_digest(self, manifest: Manifest) -> Manifest:
-        """Return a workload with a digest of its secrets: its pods are replaced when one of them changes."""
-        names = [name for name in referenced_secrets(manifest) if name in RESTARTING_SECRETS and name in self._secrets]
-        if not names:
-            return dict(manifest)
-        placeholders = [value for name in names for _, value in sorted(self._secrets[name].items())]
-        values = [self._values[placeholder.name] for placeholder in placeholders]
-        digest = pulumi.Output.all(*values).apply(lambda texts: sha256_of(*texts)[:16])
-        # The values are keys and tokens, which no digest reveals; as a secret it would hide the pods' changes.
-        annotations = {SECRETS_ANNOTATION: pulumi.Output.unsecret(digest)}
-        changed = copy.deepcopy(manifest)
-        changed["spec"]["template"]["metadata"].setdefault("annotations", {}).update(annotations)
-        return changed
-
-    def _secret_value(self, placeholder: SecretValue) -> pulumi.Output[str]:
-        return pulumi.Output.secret(self._values[placeholder.name])
-
-
-def referenced_secrets(manifest: Manifest) -> list[str]:
-    """Return the names of the Secrets that a workload's pods use, sorted."""
-    pod = manifest["spec"]["template"]["spec"]
-    mounted = [volume["secret"]["secretName"] for volume in pod["volumes"] if "secret" in volume]
-    variables = [entry for container in pod["containers"] for entry in container.get("env", ())]
-    references = [entry["valueFrom"].get("secretKeyRef") for entry in variables if "valueFrom" in entry]
-    return sorted({*mounted, *(reference["name"] for reference in references if reference)})
+        return register_object(self._values.fill(manifest), name, opts)
 
 
 def deploy_cluster(
@@ -147,44 +101,23 @@ def deploy_cluster(
     """
     spec = ClusterSpec(plan, options, inventory_files)
     reachable = options.kubernetes.influx_reachable
-    base, roles = base_manifests(spec), role_manifests(spec) if reachable else ()
+    base, roles = base_manifests(spec), stack_role_manifests(spec) if reachable else ()
     values = complete_secrets(secrets, required_secrets((*base, *roles)))
     cluster = Cluster(plan.stage, options.kubernetes.context, values, opts)
     cluster.create(base)
     cluster.create(roles, after)
-    exported = cluster_outputs(spec)
+    exported = {"namespace": options.kubernetes.namespace, **cluster_outputs(spec)}
     cluster.register_outputs({})
     return exported
-
-
-def complete_secrets(secrets: Mapping[str, pulumi.Input[str]], names: Iterable[str]) -> dict[str, pulumi.Input[str]]:
-    """Return every required value, derived where that is allowed. Raises ConfigError naming all that are missing."""
-    required = list(names)
-    missing = [name for name in required if name not in secrets and name not in DERIVED_SECRETS]
-    if missing:
-        remedy = "set it with `pulumi config set --secret {}`, or deploy the part of the stack that creates it"
-        raise ConfigError([Fault("secrets", 0, name, "is missing", remedy.format(name)) for name in missing])
-    return {
-        name: secrets[name] if name in secrets else _derive_secret(secrets["influxToken"], name) for name in required
-    }
-
-
-def _derive_secret(token: pulumi.Input[str], name: str) -> pulumi.Output[str]:
-    def digest(key: str) -> str:
-        return hmac.new(key.encode(), name.encode(), hashlib.sha256).hexdigest()
-
-    return pulumi.Output.secret(token).apply(digest)
 
 
 def cluster_outputs(spec: ClusterSpec) -> dict[str, pulumi.Input[object]]:
     """Return addresses for operators, and the next step of a first roll-out."""
     options = spec.options
     reachable = options.kubernetes.influx_reachable
-    step = (
-        f"kubectl -n {spec.namespace} port-forward service/influxdb 8086, kubernetes.influxReachable: true, pulumi up"
-    )
+    namespace = spec.placement.namespace_of("influxdb")
+    step = f"kubectl -n {namespace} port-forward service/influxdb 8086, kubernetes.influxReachable: true, pulumi up"
     return {
-        "namespace": spec.namespace,
         "apiUrl": f"https://{options.kubernetes.api_host}/",
         "brokerAddress": f"mqtts://{options.broker.host}:{options.broker.port}",
         "brokerForServices": f"mqtts://{broker_service_host(spec)}:{SERVICES_PORT}",
@@ -197,18 +130,39 @@ def deploy_stack(
 ) -> StackOutputs:
     """Create or change everything; returns the outputs. Raises ConfigError naming every secret that is missing."""
     check_cluster_options(options)
-    province = Province(plan.province, plan.stage)
-    parent_options = pulumi.ResourceOptions(parent=province)
-    pki = Certificates(plan.pki, plan.stage, root_inputs(options, root, secrets), parent_options)
+    parent_options = pulumi.ResourceOptions(parent=Province(plan.province, plan.stage))
+    made = make_stack_secrets(plan, options, root, secrets, parent_options)
+    files = inventory_files(root, options)
+    cluster_outputs = deploy_cluster(plan, options, made.values, files, parent_options, made.after)
+    return {**made.outputs, **cluster_outputs}
+
+
+@dataclass(frozen=True, slots=True)
+class StackSecrets:
+    """What a stack makes of its own: values by name, the outputs, and resources that what reads tokens comes after."""
+
+    values: Mapping[str, pulumi.Input[str]]
+    outputs: StackOutputs
+    after: Sequence[pulumi.Resource] = ()
+
+
+def make_stack_secrets(
+    plan: StackPlan,
+    options: StackOptions,
+    root: Path,
+    secrets: Mapping[str, pulumi.Output[str]],
+    opts: pulumi.ResourceOptions,
+) -> StackSecrets:
+    """Create or change authorities and certificates, and InfluxDB's buckets and tokens once it is reachable."""
+    pki = Certificates(plan.pki, plan.stage, root_inputs(options, root, secrets), opts)
     values: dict[str, pulumi.Input[str]] = {**secrets, "caBundle": pki.ca_bundle, "crl": pki.crl_bundle}
     for name, certificate in ROLE_CERTIFICATES.items():
         values[f"{name}Certificate"] = pki.certificates_by_name[certificate].output("certificate")
         values[f"{name}Key"] = pki.certificates_by_name[certificate].output("key")
-    tokens: StackOutputs = {}
-    instance: list[pulumi.Resource] = []
-    if options.kubernetes.influx_reachable:
-        store = Database(resource_specs(plan, options), plan.stage, secrets, plan.influx.url, parent_options)
-        tokens, instance = token_outputs(plan, store), [store.instance]
+    outputs = common_outputs(plan, options, pki)
+    if not options.kubernetes.influx_reachable:
+        return StackSecrets(values, outputs)
+    store = Database(resource_specs(plan, options), plan.stage, secrets, plan.influx.url, opts)
+    tokens = token_outputs(plan, store)
     values |= tokens  # type: ignore[arg-type]
-    cluster_outputs = deploy_cluster(plan, options, values, inventory_files(root, options), parent_options, instance)
-    return {**common_outputs(plan, options, pki), **tokens, **cluster_outputs}
+    return StackSecrets(values, {**outputs, **tokens}, (store.instance,))

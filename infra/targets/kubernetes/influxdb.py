@@ -5,13 +5,11 @@ The Pulumi program creates buckets and tokens through its API, not here.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from infra.host.server_setup import INFLUXD_SETTINGS
-from infra.plan.workloads import INFLUX_PORT
+from infra.plan.workloads import BACKUP, INFLUX_PORT
 from infra.targets.kubernetes.objects import (
-    BACKUP,
     INFLUX_SETUP_SECRET,
     disruption_budget,
     empty_dir,
@@ -20,6 +18,7 @@ from infra.targets.kubernetes.objects import (
     secret_manifest,
     secret_variable,
     service_account,
+    service_host,
     service_manifest,
     volume_claim,
     volume_claim_spec,
@@ -62,7 +61,7 @@ def influxdb_manifests(cluster: ClusterSpec) -> tuple[Manifest, ...]:
         secret_manifest(cluster, INFLUX_SETUP_SECRET, "influxdb", setup),
         service_manifest(cluster, "influxdb", "influxdb", workload.ports),
         disruption_budget(cluster, "influxdb"),
-        stateful_set(cluster, pod, "influxdb", {"data": volume_claim_spec(cluster, workload.volume_gb)}),
+        stateful_set(cluster, pod, "influxdb", {"data": volume_claim_spec(cluster, "influxdb", workload.volume_gb)}),
     )
 
 
@@ -85,21 +84,14 @@ def _influxdb_environment() -> tuple[Manifest, ...]:
 
 def backup_manifests(cluster: ClusterSpec) -> tuple[Manifest, ...]:
     """Return the nightly backup of metadata and data to a separate volume; the newest ones are retained."""
-    workload = replace(
-        cluster.plan.workload("influxdb"),
-        name=BACKUP,
-        cpu_millicores=100,
-        memory_mb=512,
-        ports={},
-        min_replicas=1,
-        max_replicas=1,
-    )
+    workload, host = cluster.plan.workload(BACKUP), service_host(cluster, "influxdb", BACKUP)
+    script = render_template("influx-backup.sh.j2", host=f"{host}:{INFLUX_PORT}", count=MAX_BACKUPS)
     pod = PodSpec(
         workload,
-        command=("/bin/sh", "-c", render_template("influx-backup.sh.j2", port=INFLUX_PORT, count=MAX_BACKUPS)),
+        command=("/bin/sh", "-c", script),
         env=(
             *plain_variables({"INFLUX_CONFIGS_PATH": "/tmp/influx-configs", "HOME": "/tmp"}),  # noqa: S108 - an emptyDir
-            secret_variable("INFLUX_TOKEN", INFLUX_SETUP_SECRET, "token"),
+            secret_variable("INFLUX_TOKEN", BACKUP, "token"),
         ),
         volumes=({"name": "backup", "persistentVolumeClaim": {"claimName": BACKUP}},),
         mounts=tuple(volume_mounts({"backup": "/backup"}, writable=("backup",))),
@@ -117,9 +109,9 @@ def backup_manifests(cluster: ClusterSpec) -> tuple[Manifest, ...]:
         "failedJobsHistoryLimit": 3,
         "jobTemplate": {"spec": job},
     }
-    size = 2 * cluster.plan.workload("influxdb").volume_gb
     return (
         service_account(cluster, BACKUP),
-        volume_claim(cluster, BACKUP, BACKUP, size),
+        secret_manifest(cluster, BACKUP, BACKUP, {"token": "influxToken"}),
+        volume_claim(cluster, BACKUP, BACKUP, workload.volume_gb),
         manifest(cluster, "batch/v1 CronJob", BACKUP, BACKUP, spec=spec),
     )

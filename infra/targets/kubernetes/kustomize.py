@@ -12,7 +12,7 @@ from infra.targets.kubernetes.objects import API_TLS_SECRET, RECEIVER_SECRET, WE
 from infra.templates import render_template, render_yaml
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from infra.config.options import StackOptions
     from infra.plan import StackPlan
@@ -50,7 +50,7 @@ def kustomize_files(plan: StackPlan, options: StackOptions, inventory_files: Map
         "kind": "Kustomization",
         "resources": list(named_files),
     }
-    page = secrets_page(objects, options.kubernetes.namespace)
+    page = stack_secrets_page(objects, options.kubernetes.namespace)
     return {
         **named_files,
         "kustomization.yaml": head + render_yaml(kustomization),
@@ -62,17 +62,30 @@ def _file_name(number: int, manifest: Manifest) -> str:
     return f"{number:03}-{manifest['kind'].lower()}-{manifest['metadata']['name']}.yaml"
 
 
-def secrets_page(objects: Iterable[Manifest], namespace: str) -> str:
-    """Return the page that lists every Secret with its keys and the command that creates it."""
-    secrets = {
-        manifest["metadata"]["name"]: {
-            key: _VALUE_DESCRIPTIONS[value.name] if isinstance(value, SecretValue) else ""
-            for key, value in manifest["stringData"].items()
+def stack_secrets_page(objects: Iterable[Manifest], namespace: str) -> str:
+    """Return the page of a stack of its own, which has the certificate for browsers from its operator."""
+    return secrets_page(objects, [f"000-namespace-{namespace}.yaml"], namespace, tls=API_TLS_SECRET)
+
+
+def secrets_page(objects: Iterable[Manifest], first: Sequence[str], monitoring: str, *, tls: str = "") -> str:
+    """Return the page that lists every Secret with its keys and the command that creates it.
+
+    `first` are the files of namespaces, `monitoring` the namespace of Alertmanager, `tls` the Secret with the
+    certificate for browsers if the operator brings it.
+    """
+    secrets = [
+        {
+            "namespace": manifest["metadata"]["namespace"],
+            "name": manifest["metadata"]["name"],
+            "keys": {
+                key: _VALUE_DESCRIPTIONS[value.name] if isinstance(value, SecretValue) else ""
+                for key, value in manifest["stringData"].items()
+            },
         }
         for manifest in objects
         if manifest["kind"] == "Secret"
-    }
+    ]
     return render_template(
         "SECRETS.md.j2",
-        secrets=secrets, namespace=namespace, tls=API_TLS_SECRET, receiver=RECEIVER_SECRET, webhook=WEBHOOK_KEY,
+        secrets=secrets, first=first, monitoring=monitoring, tls=tls, receiver=RECEIVER_SECRET, webhook=WEBHOOK_KEY,
     )  # fmt: skip

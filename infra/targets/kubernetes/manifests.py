@@ -9,12 +9,14 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from infra.plan.workloads import SERVICES_PORT
 from infra.targets.kubernetes.broker import broker_manifests
+from infra.targets.kubernetes.door import door_manifests
+from infra.targets.kubernetes.images import OWN_IMAGES, PINNED_IMAGES
 from infra.targets.kubernetes.influxdb import backup_manifests, influxdb_manifests
 from infra.targets.kubernetes.monitoring import monitoring_manifests
 from infra.targets.kubernetes.network import namespace_manifest, network_policies
-from infra.targets.kubernetes.objects import SERVICES_PORT, ClusterSpec, SecretValue
-from infra.targets.kubernetes.pods import OWN_IMAGES, PINNED_IMAGES
+from infra.targets.kubernetes.objects import ClusterSpec, SecretValue
 from infra.targets.kubernetes.workloads import workload_manifests
 from telemetry.errors import ConfigError, Fault
 
@@ -70,15 +72,23 @@ def base_manifests(cluster: ClusterSpec) -> tuple[Manifest, ...]:
     return (
         namespace_manifest(cluster),
         *network_policies(cluster),
-        *broker_manifests(cluster),
-        *influxdb_manifests(cluster),
-        *backup_manifests(cluster),
+        *store_manifests(cluster),
     )
+
+
+def store_manifests(cluster: ClusterSpec) -> tuple[Manifest, ...]:
+    """Return what stores data, and needs no token of InfluxDB: broker, InfluxDB, backups."""
+    return (*broker_manifests(cluster), *influxdb_manifests(cluster), *backup_manifests(cluster))
 
 
 def role_manifests(cluster: ClusterSpec) -> tuple[Manifest, ...]:
     """Return what needs tokens and the inventory: ingest, rollup, API, monitoring."""
     return (*workload_manifests(cluster), *monitoring_manifests(cluster))
+
+
+def stack_role_manifests(cluster: ClusterSpec) -> tuple[Manifest, ...]:
+    """Return the roles of a stack of its own, with the door by which people reach them."""
+    return (*role_manifests(cluster), *door_manifests(cluster))
 
 
 def all_manifests(plan: StackPlan, options: StackOptions, inventory_files: Mapping[str, str]) -> tuple[Manifest, ...]:
@@ -87,7 +97,7 @@ def all_manifests(plan: StackPlan, options: StackOptions, inventory_files: Mappi
     Raises ConfigError when a file of the inventory does not fit into a ConfigMap, and as `base_manifests` does.
     """
     cluster = ClusterSpec(plan, options, inventory_files)
-    return (*base_manifests(cluster), *role_manifests(cluster))
+    return (*base_manifests(cluster), *stack_role_manifests(cluster))
 
 
 def required_secrets(objects: Iterable[Manifest]) -> tuple[str, ...]:

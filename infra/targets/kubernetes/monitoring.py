@@ -22,6 +22,7 @@ from infra.targets.kubernetes.objects import (
     secret_manifest,
     secret_volume,
     service_account,
+    service_host,
     service_manifest,
     sha256_of,
     volume_claim_spec,
@@ -41,6 +42,7 @@ RULES_FOLDER, CONFIG_FOLDER, DATA_FOLDER = "/etc/prometheus/rules", "/etc/promet
 GRAFANA_FOLDER = "/etc/grafana/provisioning"
 SECRETS_FOLDER = "/secrets"
 DASHBOARDS_FOLDER = "/etc/grafana/dashboards"
+GRAFANA_PATH = "/grafana/"
 SCALED_COMPONENTS = ("api", "ingest")
 """Components with several pods, each of which is scraped."""
 # The metric is constant while nothing is written, and must not scale then. It is the age of a write's newest event,
@@ -52,7 +54,7 @@ LAG_QUERY = (
 STORED_BOARD = "stored.json"
 RULES_FILE = "renewal.yaml"
 RUNBOOK = "docs/how-to/rotate-certificates-and-tokens.md"
-RETENTION_FLAGS = ("--storage.tsdb.retention.time=90d", "--storage.tsdb.retention.size=8GB")
+RETENTION_DAYS = 90
 
 
 def monitoring_manifests(cluster: ClusterSpec) -> tuple[Manifest, ...]:
@@ -74,14 +76,16 @@ def prometheus_manifests(cluster: ClusterSpec) -> tuple[Manifest, ...]:
     arguments = (
         f"--config.file={CONFIG_FOLDER}/prometheus.yml",
         f"--storage.tsdb.path={DATA_FOLDER}",
-        *RETENTION_FLAGS,
+        f"--storage.tsdb.retention.time={RETENTION_DAYS}d",
+        # What is being compacted needs the rest.
+        f"--storage.tsdb.retention.size={workload.volume_gb * 800}MB",
     )
     paths = {"config": CONFIG_FOLDER, "rules": RULES_FOLDER, "data": DATA_FOLDER}
     pod = _monitoring_pod(
         workload, arguments, (settings, rules), paths,
         (config_volume("config", "prometheus-config"), config_volume("rules", "prometheus-rules")), "/-/",
     )  # fmt: skip
-    volumes = {"data": volume_claim_spec(cluster, workload.volume_gb)}
+    volumes = {"data": volume_claim_spec(cluster, "prometheus", workload.volume_gb)}
     # A pod that is not ready needs attention: it must be scraped too.
     headless = {"clusterIP": "None", "publishNotReadyAddresses": True}
     pod_services = (
@@ -152,18 +156,18 @@ def alertmanager_manifests(cluster: ClusterSpec) -> tuple[Manifest, ...]:
     pod = _monitoring_pod(
         workload, arguments, (settings,), {"config": where, "secrets": SECRETS_FOLDER, "data": data}, volumes, "/-/"
     )
-    claims = {"data": volume_claim_spec(cluster, workload.volume_gb)}
+    claims = {"data": volume_claim_spec(cluster, "alertmanager", workload.volume_gb)}
     return (*_service_objects(cluster, workload), settings, stateful_set(cluster, pod, "alertmanager", claims))
 
 
 def grafana_manifests(cluster: ClusterSpec) -> tuple[Manifest, ...]:
     """Return Grafana; all its content is in files, so it needs no volume."""
-    workload = cluster.plan.workload("grafana")
+    workload, prometheus = cluster.plan.workload("grafana"), service_host(cluster, "prometheus", "grafana")
     sources = config_map(
         cluster,
         "grafana-sources",
         "grafana",
-        {"prometheus.yaml": sources_file(prometheus_source(f"http://prometheus:{PROMETHEUS_PORT}"))},
+        {"prometheus.yaml": sources_file(prometheus_source(f"http://{prometheus}:{PROMETHEUS_PORT}"))},
     )
     providers = config_map(
         cluster,
@@ -180,7 +184,7 @@ def grafana_manifests(cluster: ClusterSpec) -> tuple[Manifest, ...]:
     }  # fmt: skip
     pod = PodSpec(
         workload,
-        env=tuple(plain_variables(_GRAFANA_SETTINGS)),
+        env=tuple(plain_variables(_grafana_settings(cluster))),
         volumes=(
             *(config_volume(name, *config_names) for name, config_names in maps.items()),
             secret_volume("secret", "grafana"),
@@ -209,6 +213,13 @@ def _dashboard_maps(cluster: ClusterSpec) -> dict[str, Manifest]:
         map_name: config_map(cluster, map_name, "grafana", {name: cluster.plan.files[f"grafana/{name}"]})
         for map_name, name in names.items()
     }
+
+
+def _grafana_settings(cluster: ClusterSpec) -> dict[str, str]:
+    """Return Grafana's settings; behind the proxy `web` people see it below a path of Motcua's own host."""
+    if not cluster.has("web"):
+        return _GRAFANA_SETTINGS
+    return {**_GRAFANA_SETTINGS, "GF_SERVER_ROOT_URL": f"https://{cluster.options.kubernetes.api_host}{GRAFANA_PATH}"}
 
 
 _GRAFANA_SETTINGS = {
@@ -240,7 +251,8 @@ def adapter_rule(cluster: ClusterSpec) -> Manifest:
 def scrape_configuration(cluster: ClusterSpec) -> str:
     """Return prometheus.yml as every target has it; here all pods behind a Service are scraped by their addresses."""
     discovery = {scrape.name: _service_discovery(cluster, scrape) for scrape in cluster.plan.scrape_jobs}
-    paths = PrometheusPaths(f"{RULES_FOLDER}/*.yaml", (f"alertmanager:{ALERTMANAGER_PORT}",))
+    alertmanager = service_host(cluster, "alertmanager", "prometheus")
+    paths = PrometheusPaths(f"{RULES_FOLDER}/*.yaml", (f"{alertmanager}:{ALERTMANAGER_PORT}",))
     return render_yaml(prometheus_configuration(cluster.plan, discovery, paths))
 
 
@@ -251,10 +263,11 @@ def _service_discovery(cluster: ClusterSpec, job: ScrapeJob) -> Manifest:
     names.
     """
     if job.workload not in SCALED_COMPONENTS:
-        host = "localhost" if job.workload == "prometheus" else job.workload
+        host = "localhost" if job.workload == "prometheus" else service_host(cluster, job.workload, "prometheus")
         return {"static_configs": [{"targets": [f"{host}:{job.port}"]}]}
-    names = {"kubernetes_namespace": cluster.namespace, "kubernetes_service": job.workload}
-    dns_query = {"names": [f"{job.workload}-pods"], "type": "A", "port": job.port}
+    names = {"kubernetes_namespace": cluster.placement.namespace_of(job.workload), "kubernetes_service": job.workload}
+    host = service_host(cluster, job.workload, "prometheus", f"{job.workload}-pods")
+    dns_query = {"names": [host], "type": "A", "port": job.port}
     return {
         "dns_sd_configs": [dns_query],
         "relabel_configs": [{"target_label": name, "replacement": value} for name, value in names.items()],

@@ -9,8 +9,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from infra.plan.values import NetworkFlow
-from infra.plan.workloads import INFLUX_PORT, PROMETHEUS_PORT
-from infra.targets.kubernetes.objects import BACKUP, SERVICES_PORT, dns_name, manifest, object_labels, pod_selector
+from infra.plan.workloads import PROMETHEUS_PORT, SERVICES_PORT
+from infra.targets.kubernetes.objects import dns_name, manifest, object_labels, pod_selector
 from telemetry.core.hosted.derived_systems import cloud_place
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ INSIDE_AGENT = "agent"
 """What the label of the agents' pods says, which probe hosted systems from namespaces of their own."""
 OUTSIDE_PARTIES = ("devices", "people", "national", "receivers", INSIDE_AGENT)
 _CLUSTER_FLOWS = {
-    NetworkFlow(BACKUP, "influxdb", INFLUX_PORT, "backup"),
     NetworkFlow("prometheus-adapter", "prometheus", PROMETHEUS_PORT, "lag for the autoscaler"),
     NetworkFlow("alertmanager", "receivers", HTTPS_PORT, "messages to the operators"),
 }
@@ -128,5 +127,5 @@ def namespace_manifest(cluster: ClusterSpec) -> Manifest:
     options = cluster.options.kubernetes
     # The gateway accepts listeners from namespaces that have its label alone.
     exposure = {EXPOSURE_LABEL: options.gateway_name} if options.exposure == "gateway" else {}
-    meta = {"name": cluster.namespace, "labels": {**object_labels(cluster, "namespace"), **levels, **exposure}}
+    meta = {"name": options.namespace, "labels": {**object_labels(cluster, "namespace"), **levels, **exposure}}
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": meta}

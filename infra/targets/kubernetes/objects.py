@@ -8,9 +8,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from infra.plan.pki import INTERNAL_SERVICE
+from infra.targets.kubernetes.images import OWN_IMAGES, PINNED_IMAGES
 from telemetry import __version__
 from telemetry.errors import ConfigError, Fault
 
@@ -19,19 +20,17 @@ if TYPE_CHECKING:
 
     from infra.config.options import StackOptions
     from infra.plan import StackPlan
+    from infra.plan.values import Workload
 
 Manifest = dict[str, Any]
 MAX_OBJECT_BYTES = 1_048_576
 """The largest object that etcd accepts, metadata included."""
 METADATA_BYTES = 32_768
-SERVICES_PORT = 8884
-"""The broker's port for services: workers share a certificate there, and devices have no access."""
 BROKER_CONFIG, BROKER_TLS = "broker-config", "broker-tls"
 BROKER_NODES = "broker-nodes"
 INFLUX_SETUP_SECRET, API_TLS_SECRET = "influxdb-setup", "api-tls"
 RECEIVER_SECRET, WEBHOOK_KEY = "alertmanager-receiver", "webhook"
 """The Secret, and its key, with the address that alerts are posted to; anyone who has it can post there."""
-BACKUP = "backup"
 _DNS_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _LABEL_VALUE = re.compile(r"([A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?")
 
@@ -43,23 +42,106 @@ class SecretValue:
     name: str
 
 
+class Placement(Protocol):
+    """Where the components are in a cluster, and what the place adds to their objects; a part may be no component."""
+
+    def namespace_of(self, part: str) -> str:
+        """Return the namespace of a part's objects."""
+
+    def labels_of(self, part: str) -> dict[str, str]:
+        """Return every label of a part's objects and pods."""
+
+    def selector_of(self, component: str) -> dict[str, str]:
+        """Return the labels that select a component's pods in its namespace; they never change."""
+
+    def image_of(self, workload: Workload) -> str:
+        """Return the reference of a workload's image."""
+
+    def storage_class_of(self, component: str) -> str:
+        """Return the class of a component's volumes, "" for the cluster's own."""
+
+    def scheduling_of(self, component: str, *, spread: bool) -> Manifest:
+        """Return the fields of a pod that say on which hosts it runs; `spread` pods on several."""
+
+
+@dataclass(frozen=True, slots=True)
+class OneNamespace:
+    """All components in the one namespace of a stack of its own."""
+
+    plan: StackPlan
+    options: StackOptions
+
+    def namespace_of(self, _part: str) -> str:
+        """Return the stack's namespace."""
+        return self.options.kubernetes.namespace
+
+    def labels_of(self, part: str) -> dict[str, str]:
+        """Return the stack's labels and those of the part."""
+        own = {name: label_value(value) for name, value in self.plan.labels.items()}
+        return {**own, **self.selector_of(part), "app.kubernetes.io/version": label_value(__version__)}
+
+    def selector_of(self, component: str) -> dict[str, str]:
+        """Return name, instance and component."""
+        return {
+            "app.kubernetes.io/name": "motcua",
+            "app.kubernetes.io/instance": self.options.kubernetes.namespace,
+            "app.kubernetes.io/component": component,
+        }
+
+    def image_of(self, workload: Workload) -> str:
+        """Return an image by its exact version, and by digest where the stack sets one."""
+        name = workload.image
+        own = f"{self.options.kubernetes.registry}/{name}"
+        tagged = ":".join(PINNED_IMAGES.get(name) or (own, OWN_IMAGES[name]))
+        digest = self.options.kubernetes.image_digests.get(name)
+        return f"{tagged}@{digest}" if digest else tagged
+
+    def storage_class_of(self, _component: str) -> str:
+        """Return the class that the options name."""
+        return self.options.kubernetes.storage_class
+
+    def scheduling_of(self, component: str, *, spread: bool) -> Manifest:
+        """Return the constraint that spreads pods over hosts where there are enough."""
+        constraint = {
+            "maxSkew": 1,
+            "topologyKey": "kubernetes.io/hostname",
+            "whenUnsatisfiable": "ScheduleAnyway",
+            "labelSelector": {"matchLabels": self.selector_of(component)},
+        }
+        return {"topologySpreadConstraints": [constraint]} if spread else {}
+
+
 @dataclass(frozen=True, slots=True)
 class ClusterSpec:
-    """The input of all manifests: the plan, the options, and the inventory's files, name → text."""
+    """The input of all manifests: the plan, the options, the inventory's files (name → text), where everything is.
+
+    Without `zones` all of it is in the one namespace of the options.
+    """
 
     plan: StackPlan
     options: StackOptions
     inventory_files: Mapping[str, str] = field(default_factory=dict)
+    zones: Placement | None = None
 
     @property
-    def namespace(self) -> str:
-        """Return the stack's namespace."""
-        return self.options.kubernetes.namespace
+    def placement(self) -> Placement:
+        """Return where the components are."""
+        return self.zones or OneNamespace(self.plan, self.options)
+
+    def has(self, component: str) -> bool:
+        """Return whether the plan has a component."""
+        return any(workload.name == component for workload in self.plan.workloads)
+
+
+def service_host(cluster: ClusterSpec, component: str, caller: str, service: str = "") -> str:
+    """Return the host name at which a caller reaches a component's Service, by default the one of its own name."""
+    name, namespace = service or component, cluster.placement.namespace_of(component)
+    return name if namespace == cluster.placement.namespace_of(caller) else f"{name}.{namespace}.svc"
 
 
 def broker_service_host(cluster: ClusterSpec) -> str:
     """Return the broker's host name for services; it must be in the broker's certificate."""
-    return f"{INTERNAL_SERVICE}.{cluster.namespace}.svc"
+    return f"{INTERNAL_SERVICE}.{cluster.placement.namespace_of('broker')}.svc"
 
 
 def config_map_of(file: str) -> str:
@@ -88,23 +170,19 @@ def label_value(value: str) -> str:
 
 def pod_selector(cluster: ClusterSpec, component: str) -> dict[str, str]:
     """Return the labels that select a component's pods; they never change."""
-    return {
-        "app.kubernetes.io/name": "motcua",
-        "app.kubernetes.io/instance": cluster.namespace,
-        "app.kubernetes.io/component": component,
-    }
+    return cluster.placement.selector_of(component)
 
 
 def object_labels(cluster: ClusterSpec, component: str) -> dict[str, str]:
     """Return every label of an object."""
-    own = {name: label_value(value) for name, value in cluster.plan.labels.items()}
-    return {**own, **pod_selector(cluster, component), "app.kubernetes.io/version": label_value(__version__)}
+    return cluster.placement.labels_of(component)
 
 
 def manifest(cluster: ClusterSpec, kind: str, name: str, component: str, **body: Any) -> Manifest:  # noqa: ANN401 - JSON
-    """Return an object of a kind (`group/version Kind`) in the stack's namespace."""
+    """Return an object of a kind (`group/version Kind`) in the component's namespace."""
     version, _, kind_name = kind.rpartition(" ")
-    meta = {"name": name, "namespace": cluster.namespace, "labels": object_labels(cluster, component)}
+    namespace = cluster.placement.namespace_of(component)
+    meta = {"name": name, "namespace": namespace, "labels": object_labels(cluster, component)}
     return {"apiVersion": version, "kind": kind_name, "metadata": meta, **body}
 
 
@@ -152,16 +230,17 @@ def disruption_budget(cluster: ClusterSpec, component: str) -> Manifest:
     return manifest(cluster, "policy/v1 PodDisruptionBudget", component, component, spec=spec)
 
 
-def volume_claim_spec(cluster: ClusterSpec, gigabytes: int) -> Manifest:
-    """Return the spec of a volume claim."""
-    storage = cluster.options.kubernetes.storage_class
+def volume_claim_spec(cluster: ClusterSpec, component: str, gigabytes: int) -> Manifest:
+    """Return the spec of a claim of a component's volume."""
+    storage = cluster.placement.storage_class_of(component)
     spec: Manifest = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": f"{gigabytes}Gi"}}}
     return spec | ({"storageClassName": storage} if storage else {})
 
 
 def volume_claim(cluster: ClusterSpec, name: str, component: str, gigabytes: int) -> Manifest:
     """Return a PersistentVolumeClaim."""
-    return manifest(cluster, "v1 PersistentVolumeClaim", name, component, spec=volume_claim_spec(cluster, gigabytes))
+    spec = volume_claim_spec(cluster, component, gigabytes)
+    return manifest(cluster, "v1 PersistentVolumeClaim", name, component, spec=spec)
 
 
 def secret_variable(name: str, value: str, key: str) -> Manifest:

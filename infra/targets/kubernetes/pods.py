@@ -8,29 +8,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from infra.policy.cloud.admission_checks import AUTOSCALED_LABEL
+from infra.targets.kubernetes.images import IMAGE_USERS
 from infra.targets.kubernetes.objects import manifest, object_labels, pod_selector
-from telemetry import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from infra.plan.values import Workload
     from infra.targets.kubernetes.objects import ClusterSpec, Manifest
-
-PINNED_IMAGES = {
-    "mosquitto": ("docker.io/library/eclipse-mosquitto", "2.0.22"),
-    "influxdb": ("docker.io/library/influxdb", "2.7.12"),
-    "prometheus": ("docker.io/prom/prometheus", "v3.5.0"),
-    "alertmanager": ("docker.io/prom/alertmanager", "v0.28.1"),
-    "grafana": ("docker.io/grafana/grafana", "12.1.1"),
-}
-OWN_IMAGES = {"motcua-server": __version__}
-"""Images that the operator builds and pushes to `kubernetes.registry`."""
-IMAGE_USERS = {
-    "mosquitto": 1883, "influxdb": 1000, "prometheus": 65534, "alertmanager": 65534, "grafana": 472,
-    "motcua-server": 10001,
-}  # fmt: skip
-"""The user that owns each image's files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +35,6 @@ class PodSpec:
     annotations: Mapping[str, str] = field(default_factory=dict)
     grace_s: int = 30
     spread: bool = False
-
-
-def image_reference(cluster: ClusterSpec, name: str) -> str:
-    """Return an image by its exact version, and by digest where the stack sets one."""
-    own = f"{cluster.options.kubernetes.registry}/{name}"
-    tagged = ":".join(PINNED_IMAGES.get(name) or (own, OWN_IMAGES[name]))
-    digest = cluster.options.kubernetes.image_digests.get(name)
-    return f"{tagged}@{digest}" if digest else tagged
 
 
 def resource_limits(workload: Workload) -> Manifest:
@@ -79,7 +57,7 @@ def container_spec(cluster: ClusterSpec, pod: PodSpec) -> Manifest:
     ports = [{"name": name, "containerPort": port, "protocol": "TCP"} for name, port in pod.ports.items()]
     spec: Manifest = {
         "name": pod.workload.name,
-        "image": image_reference(cluster, pod.workload.image),
+        "image": cluster.placement.image_of(pod.workload),
         "imagePullPolicy": "IfNotPresent",
         "command": list(pod.command),
         "args": list(pod.args),
@@ -117,22 +95,11 @@ def pod_template(cluster: ClusterSpec, pod: PodSpec) -> Manifest:
         "containers": [container_spec(cluster, pod)],
         "volumes": [*pod.volumes, {"name": "tmp", "emptyDir": {"sizeLimit": "64Mi"}}],
     }
-    if pod.spread:
-        spec["topologySpreadConstraints"] = [_topology_spread(cluster, component)]
+    spec |= cluster.placement.scheduling_of(component, spread=pod.spread)
     meta: Manifest = {"labels": object_labels(cluster, component)}
     if pod.annotations:
         meta["annotations"] = dict(pod.annotations)
     return {"metadata": meta, "spec": spec}
-
-
-def _topology_spread(cluster: ClusterSpec, component: str) -> Manifest:
-    """Return the constraint that spreads pods over nodes where there are enough."""
-    return {
-        "maxSkew": 1,
-        "topologyKey": "kubernetes.io/hostname",
-        "whenUnsatisfiable": "ScheduleAnyway",
-        "labelSelector": {"matchLabels": pod_selector(cluster, component)},
-    }
 
 
 def deployment(cluster: ClusterSpec, pod: PodSpec, *, replicas: int | None, recreate: bool = False) -> Manifest:
@@ -145,9 +112,17 @@ def deployment(cluster: ClusterSpec, pod: PodSpec, *, replicas: int | None, recr
         "revisionHistoryLimit": 5,
         "template": pod_template(cluster, pod),
     }
-    if replicas is not None:
+    made = manifest(cluster, "apps/v1 Deployment", name, name, spec=spec)
+    if replicas is None:
+        made["metadata"]["labels"][AUTOSCALED_LABEL] = "true"
+    else:
         spec["replicas"] = replicas
-    return manifest(cluster, "apps/v1 Deployment", name, name, spec=spec)
+    return made
+
+
+def fixed_replicas(workload: Workload) -> int | None:
+    """Return the number of pods, None where an autoscaler sets it."""
+    return workload.min_replicas if workload.min_replicas == workload.max_replicas else None
 
 
 def stateful_set(cluster: ClusterSpec, pod: PodSpec, service: str, claims: Mapping[str, Manifest]) -> Manifest:

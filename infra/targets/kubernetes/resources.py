@@ -35,6 +35,8 @@ RESOURCE_CLASSES: dict[str, type[pulumi.CustomResource]] = {
     "storage.k8s.io/v1 StorageClass": k8s.storage.v1.StorageClass,
 }  # fmt: skip
 """The kinds of the cluster itself; those of operators have one class for all."""
+IMMUTABLE_FIELDS = {"StatefulSet": ["spec.volumeClaimTemplates"], "PersistentVolumeClaim": ["spec.resources"]}
+"""Fields that Kubernetes refuses to change: `kubectl patch pvc` grows a volume when the plan's has grown."""
 ARGUMENT_NAMES = {
     "stringData": "string_data",
     "automountServiceAccountToken": "automount_service_account_token",

@@ -8,10 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from infra.plan.influx import store_url
-from infra.plan.workloads import ALERTMANAGER_PORT
-from infra.targets.kubernetes.door import door_manifests
+from infra.plan.workloads import ALERTMANAGER_PORT, INFLUX_PORT, SERVICES_PORT
 from infra.targets.kubernetes.objects import (
-    SERVICES_PORT,
     broker_service_host,
     config_map,
     config_map_of,
@@ -24,16 +22,21 @@ from infra.targets.kubernetes.objects import (
     secret_variable,
     secret_volume,
     service_account,
+    service_host,
     service_manifest,
     volume_claim,
     volume_mounts,
 )
-from infra.targets.kubernetes.pods import PodSpec, deployment, probe
+from infra.targets.kubernetes.pods import PodSpec, deployment, fixed_replicas, probe
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from infra.plan.values import Workload
     from infra.targets.kubernetes.objects import ClusterSpec, Manifest
 
+INVENTORY = "inventory"
+"""What the roles share: a part of the stack that is no component."""
 INVENTORY_FOLDER, TLS_FOLDER, STATE_FOLDER = "/inventory", "/tls", "/state"
 LAG_METRIC = "motcua_ingest_lag_seconds"
 MAX_LAG_S = 30
@@ -45,7 +48,7 @@ def inventory_config_maps(cluster: ClusterSpec) -> tuple[Manifest, ...]:
     config_maps = []
     for path, text in sorted(cluster.inventory_files.items()):
         folder, slash, key = path.rpartition("/")
-        config_maps.append(config_map(cluster, config_map_of(path), "inventory", {key: text}, folder + slash))
+        config_maps.append(config_map(cluster, config_map_of(path), INVENTORY, {key: text}, folder + slash))
     return tuple(config_maps)
 
 
@@ -69,26 +72,29 @@ def ingest_manifests(cluster: ClusterSpec) -> tuple[Manifest, ...]:
         _role_secret(cluster, "ingest", mqtt=True),
         service_manifest(cluster, "ingest", "ingest", workload.ports),
         disruption_budget(cluster, "ingest"),
-        deployment(cluster, pod, replicas=None),
-        _autoscaler(cluster, workload, [_lag_metric(), _cpu_metric(80)]),
+        deployment(cluster, pod, replicas=fixed_replicas(workload)),
+        *_autoscaler(cluster, workload, [_lag_metric(), _cpu_metric(80)]),
     )
 
 
 def rollup_manifests(cluster: ClusterSpec) -> tuple[Manifest, ...]:
     """Return the one rollup; a new pod starts after the old one has ended."""
     workload = cluster.plan.workload("rollup")
-    pod = _role_pod(cluster, workload, ("rollup",))
+    port = workload.ports.get("metrics", 0)
+    pages = ("--metrics", f"0.0.0.0:{port}") if port else ()
+    pod = _role_pod(cluster, workload, ("rollup", *pages), "metrics" if port else "")
     return (
         service_account(cluster, "rollup"),
         _role_secret(cluster, "rollup", mqtt=True),
-        volume_claim(cluster, "rollup-state", "rollup", 1),
+        *((service_manifest(cluster, "rollup", "rollup", workload.ports),) if port else ()),
+        volume_claim(cluster, "rollup-state", "rollup", workload.volume_gb),
         disruption_budget(cluster, "rollup"),
         deployment(cluster, pod, replicas=1, recreate=True),
     )
 
 
 def api_manifests(cluster: ClusterSpec) -> tuple[Manifest, ...]:
-    """Return the API behind TLS."""
+    """Return the API; TLS ends before it."""
     workload = cluster.plan.workload("api")
     pod = _role_pod(cluster, workload, ("api", "--listen", f"0.0.0.0:{workload.ports['http']}"), "http")
     return (
@@ -96,14 +102,13 @@ def api_manifests(cluster: ClusterSpec) -> tuple[Manifest, ...]:
         _role_secret(cluster, "api"),
         service_manifest(cluster, "api", "api", workload.ports),
         disruption_budget(cluster, "api"),
-        deployment(cluster, pod, replicas=None),
-        _autoscaler(cluster, workload, [_cpu_metric(70)]),
-        *door_manifests(cluster),
+        deployment(cluster, pod, replicas=fixed_replicas(workload)),
+        *_autoscaler(cluster, workload, [_cpu_metric(70)]),
     )
 
 
 def _role_pod(cluster: ClusterSpec, workload: Workload, arguments: tuple[str, ...], health: str = "") -> PodSpec:
-    """Return a role's pod; `health` is the port of its health endpoints, rollup has none.
+    """Return a role's pod; `health` is the port of its health endpoints, if the plan has one.
 
     An API pod receives requests as long as it lives: when rollup is behind, `/readyz` says so to monitors, and the
     pages must still say so to people.
@@ -120,7 +125,7 @@ def _role_pod(cluster: ClusterSpec, workload: Workload, arguments: tuple[str, ..
         volumes=(*volumes, state_volume if role == "rollup" else empty_dir("state")),
         mounts=tuple(volume_mounts(paths, writable=("state",))),
         ports=workload.ports,
-        probes=_http_probes(health, "/healthz", "/healthz" if role == "api" else "/readyz") if health else {},
+        probes=_http_probes(health, "/healthz", "/readyz" if role == "ingest" else "/healthz") if health else {},
         lifecycle=_PRE_STOP if role == "api" else {},
         annotations=_restart_annotations(cluster, workload),
         spread=role != "rollup",
@@ -134,12 +139,13 @@ def _inventory_volume(cluster: ClusterSpec) -> Manifest:
 def _role_environment(cluster: ClusterSpec, role: str, *, mqtt: bool) -> tuple[Manifest, ...]:
     values = {
         "MOTCUA_INVENTORY": INVENTORY_FOLDER,
-        "MOTCUA_STORE": store_url(cluster.plan, "http://influxdb:8086"),
+        "MOTCUA_STORE": store_url(cluster.plan, f"http://{service_host(cluster, 'influxdb', role)}:{INFLUX_PORT}"),
         "MOTCUA_STATE": f"{STATE_FOLDER}/state.db",
         "MOTCUA_LOG": "info-json",
     }
     if role == "rollup":
-        values |= {"MOTCUA_ALERTMANAGER": f"http://alertmanager:{ALERTMANAGER_PORT}"}
+        host = service_host(cluster, "alertmanager", role)
+        values |= {"MOTCUA_ALERTMANAGER": f"http://{host}:{ALERTMANAGER_PORT}"}
     if mqtt:
         values |= {"MOTCUA_MQTT": f"mqtts://{broker_service_host(cluster)}:{SERVICES_PORT}"}
         values |= {f"MOTCUA_MQTT_{what}": f"{TLS_FOLDER}/{file}" for what, file in _TLS_VARIABLES.items()}
@@ -184,8 +190,10 @@ def _http_probes(port: str, alive: str, ready: str) -> dict[str, Manifest]:
     }
 
 
-def _autoscaler(cluster: ClusterSpec, workload: Workload, metrics: list[Manifest]) -> Manifest:
-    """Return an autoscaler: up at once, down slowly, because every change of workers moves subscriptions."""
+def _autoscaler(cluster: ClusterSpec, workload: Workload, metrics: list[Manifest]) -> Iterator[Manifest]:
+    """Yield an autoscaler: up at once, down slowly, because every change of workers moves subscriptions."""
+    if fixed_replicas(workload):
+        return
     spec: Manifest = {
         "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": workload.name},
         "minReplicas": workload.min_replicas,
@@ -199,7 +207,7 @@ def _autoscaler(cluster: ClusterSpec, workload: Workload, metrics: list[Manifest
             },
         },
     }
-    return manifest(cluster, "autoscaling/v2 HorizontalPodAutoscaler", workload.name, workload.name, spec=spec)
+    yield manifest(cluster, "autoscaling/v2 HorizontalPodAutoscaler", workload.name, workload.name, spec=spec)
 
 
 def _lag_metric() -> Manifest:

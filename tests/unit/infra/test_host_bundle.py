@@ -282,9 +282,9 @@ def test_a_template_that_lacks_one_of_its_values_is_a_fault() -> None:
         render_template("motcua.env.j2", etc="/etc/motcua", store="sqlite:///x")
 
 
-def test_every_template_is_rendered_by_some_module() -> None:
+def test_every_template_is_rendered_by_some_module_or_included_by_another() -> None:
     folder = Path(infra.templates.__path__[0])
-    source = "".join(path.read_text() for path in folder.parent.rglob("*.py"))
+    source = "".join(path.read_text() for path in (*folder.parent.rglob("*.py"), *folder.glob("*.j2")))
     names = [path.name for path in folder.iterdir() if path.is_file() and path.suffix != ".py"]
     assert len(names) >= 18
     assert [name for name in names if f'"{name}"' not in source] == []

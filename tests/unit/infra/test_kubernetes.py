@@ -13,6 +13,7 @@ from hypothesis import given, strategies as st
 
 from infra.config.stack_file import load_options
 from infra.plan import build_plan
+from infra.targets.kubernetes.images import IMAGE_USERS
 from infra.targets.kubernetes.manifests import all_manifests, required_secrets
 from infra.targets.kubernetes.objects import (
     API_TLS_SECRET,
@@ -24,7 +25,6 @@ from infra.targets.kubernetes.objects import (
     dns_name,
     label_value,
 )
-from infra.targets.kubernetes.pods import IMAGE_USERS
 from telemetry.errors import ConfigError
 from tests.kubernetes import DAY, STACKS, Stack, container, options, sample, sample_files, stack
 from tests.property_sizes import sized

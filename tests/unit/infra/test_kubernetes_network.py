@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from infra.config.options import parse_options
+from infra.plan.workloads import SERVICES_PORT
 from infra.targets.kubernetes.network import OUTSIDE_PARTIES, cluster_flows
-from infra.targets.kubernetes.objects import SERVICES_PORT, ClusterSpec
+from infra.targets.kubernetes.objects import ClusterSpec
 from telemetry.errors import ConfigError
 from tests.kubernetes import Stack, container, stack
 

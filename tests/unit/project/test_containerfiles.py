@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.targets.kubernetes.pods import IMAGE_USERS
+from infra.targets.kubernetes.images import IMAGE_USERS
 
 ROOT = Path(__file__).resolve().parents[3]
 FILES = sorted((ROOT / "containers").glob("*.Containerfile"))

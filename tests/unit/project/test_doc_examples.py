@@ -114,6 +114,7 @@ def test_every_setting_of_the_server_has_its_default() -> None:
         "MOTCUA_CA_KEY": None,
         "MOTCUA_INFLUX_TOKEN": None,
         "MOTCUA_INGEST_METRICS": None,
+        "MOTCUA_ROLLUP_METRICS": None,
         "MOTCUA_SIGNING_KEY": None,
     }
     said = table("docs/reference/settings.md", "Of the server's roles and commands")

@@ -6,6 +6,7 @@ before both stacks, and the ground before the systems.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pulumi
@@ -16,16 +17,23 @@ from infra.plan.cloud.roll_out_order import systems_callees_first
 from infra.targets.kubernetes.cloud.files import object_file_name
 from infra.targets.kubernetes.cloud.ground import required_kinds
 from infra.targets.kubernetes.cloud.manifests import agent_manifests, ground_manifests, hosted_manifests
-from infra.targets.kubernetes.cloud.target import KubernetesTarget
+from infra.targets.kubernetes.cloud.objects import HostedSpec
+from infra.targets.kubernetes.cloud.own_system import own_cluster, own_role_manifests
+from infra.targets.kubernetes.cloud.target import KubernetesTarget, OwnDeployment
+from infra.targets.kubernetes.deploy import cluster_outputs, make_stack_secrets
+from infra.targets.kubernetes.manifests import required_secrets
 from infra.targets.kubernetes.resources import register_object
+from infra.targets.kubernetes.secret_values import complete_secrets, has_placeholders
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from pathlib import Path
 
     import pulumi_kubernetes as k8s
 
     from infra.config.options import StackOptions
     from infra.plan.cloud.values import CloudPlan
+    from infra.targets.kubernetes.cloud.objects import OwnSystem
     from infra.targets.kubernetes.objects import Manifest
 
 PROTECTED_KINDS = frozenset({"StorageClass"})
@@ -59,27 +67,63 @@ class CloudPart(MotcuaComponent):
         self.register_outputs({})
 
 
+@dataclass(frozen=True, slots=True)
+class OwnInputs:
+    """What Motcua as one of the systems needs of the program: itself, the project's folder, the stack's secrets."""
+
+    system: OwnSystem
+    root: Path
+    secrets: Mapping[str, pulumi.Output[str]]
+
+
 def deploy_cloud(
-    plan: CloudPlan, options: StackOptions, agents: Mapping[str, str]
+    plan: CloudPlan, options: StackOptions, agents: Mapping[str, str], own: OwnInputs | None = None
 ) -> Mapping[str, pulumi.Input[object]]:
     """Create or change the part that the options choose; returns its outputs. `agents`: device → its agent.toml.
 
-    Raises ConfigError naming everything that no cluster could run, and every promise that the ground does not give.
+    Raises ConfigError naming everything that no cluster could run, every promise that the ground does not give, and
+    every secret that is missing.
     """
-    is_ground = options.cloud.part == "ground"
-    watching = () if is_ground else agent_manifests(plan, options, agents)
-    objects = (ground_manifests if is_ground else hosted_manifests)(plan, options)
-    target = KubernetesTarget(options)
     province = Province(plan.province, plan.stage)
     parent = pulumi.ResourceOptions(parent=province)
-    if is_ground:
-        CloudPart("ground", plan.stage, target.provider, parent).create(objects)
-    else:
-        CloudPart("inside-agents", plan.stage, target.provider, parent).create(watching)
-        cloud = cloud_components.Province(
-            plan.province, cloud_components.ProvinceArgs(plan.stage, target, plan.declaration, plan.today)
-        )
-        for ident in systems_callees_first(plan):
-            cloud_components.System(ident, None, cloud)
-    return {"part": options.cloud.part, "requiredKinds": list(required_kinds((*objects, *watching))),
+    if options.cloud.part == "ground":
+        objects = ground_manifests(plan, options)
+        CloudPart("ground", plan.stage, KubernetesTarget(options).provider, parent).create(objects)
+        return _part_outputs(plan, options, objects)
+    watching = agent_manifests(plan, options, agents)
+    objects = hosted_manifests(plan, options, own.system if own else None)
+    made = _deploy_own(plan, own, objects, parent) if own else None
+    target = KubernetesTarget(options, own=made.deployment if made else None)
+    CloudPart("inside-agents", plan.stage, target.provider, parent).create(watching)
+    cloud = cloud_components.Province(
+        plan.province, cloud_components.ProvinceArgs(plan.stage, target, plan.declaration, plan.today)
+    )
+    for ident in systems_callees_first(plan):
+        cloud_components.System(ident, None, cloud)
+    return {**_part_outputs(plan, options, (*objects, *watching)), **(made.outputs if made else {})}
+
+
+def _part_outputs(
+    plan: CloudPlan, options: StackOptions, objects: Iterable[Manifest]
+) -> dict[str, pulumi.Input[object]]:
+    return {"part": options.cloud.part, "requiredKinds": list(required_kinds(objects)),
             "systems": [system.id for system in plan.systems]}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class _MadeOwn:
+    deployment: OwnDeployment
+    outputs: Mapping[str, pulumi.Input[object]]
+
+
+def _deploy_own(
+    plan: CloudPlan, own: OwnInputs, objects: Iterable[Manifest], parent: pulumi.ResourceOptions
+) -> _MadeOwn:
+    """Create or change what Motcua needs besides objects: authorities, certificates, buckets, tokens."""
+    system = own.system
+    made = make_stack_secrets(system.plan, system.options, own.root, own.secrets, parent)
+    values = complete_secrets(made.values, required_secrets(one for one in objects if has_placeholders(one)))
+    cluster = own_cluster(HostedSpec(plan, system.options, system), system, plan.system(system.id))
+    roles = own_role_manifests(cluster) if system.with_roles else ()
+    names = frozenset(object_file_name(one) for one in roles)
+    return _MadeOwn(OwnDeployment(system, values, made.after, names), {**made.outputs, **cluster_outputs(cluster)})

@@ -12,13 +12,15 @@ from infra.plan.cloud.tenancy import first_id
 from infra.policy.cloud.admission_checks import SYSTEM_LABEL
 from infra.targets.kubernetes.cloud.drills import drill_manifests
 from infra.targets.kubernetes.cloud.manifests import agent_manifests, ground_manifests, hosted_manifests
+from infra.targets.kubernetes.kustomize import SECRETS_FILE, secrets_page
 from infra.templates import render_yaml
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from infra.config.options import StackOptions
     from infra.plan.cloud.values import CloudPlan
+    from infra.targets.kubernetes.cloud.objects import OwnSystem
     from infra.targets.kubernetes.objects import Manifest
 
 HEADERS = {
@@ -30,20 +32,27 @@ GROUND_FOLDER = "ground"
 DRILL_HEADER = "# Written by `motcua render --drill`: a restore drill of a hosted system.\n"
 
 
-def cloud_files(plan: CloudPlan, options: StackOptions, agents: Mapping[str, str]) -> dict[str, str]:
+def cloud_files(
+    plan: CloudPlan, options: StackOptions, agents: Mapping[str, str], own: OwnSystem | None = None
+) -> dict[str, str]:
     """Return {path: text} of the part that the options choose; `agents`: device inside the cloud → its agent.toml.
 
-    Raises ConfigError as `hosted_manifests` does.
+    The Secrets of the system that is `own` are a page: their values must not be written to disk. Raises ConfigError as
+    `hosted_manifests` does.
     """
     if options.cloud.part == "ground":
         return _folder_files(HEADERS["ground"], GROUND_FOLDER, ground_manifests(plan, options))
     files: dict[str, str] = {}
-    watching, objects = agent_manifests(plan, options, agents), hosted_manifests(plan, options)
+    watching, objects = agent_manifests(plan, options, agents), hosted_manifests(plan, options, own)
     for device in agents:
         files |= _folder_files(HEADERS["hosted"], device, objects_of_agent(watching, device))
     for system in plan.systems:
-        own = tuple(one for one in objects if one["metadata"]["labels"][SYSTEM_LABEL] == system.id)
-        files |= _folder_files(HEADERS["hosted"], first_id(plan.declaration, system.declared), own)
+        of_system = [one for one in objects if one["metadata"]["labels"][SYSTEM_LABEL] == system.id]
+        folder = first_id(plan.declaration, system.declared)
+        plain = tuple(one for one in of_system if one["kind"] != "Secret")
+        files |= _folder_files(HEADERS["hosted"], folder, plain)
+        if own and own.id == system.id:
+            files[f"{folder}/{SECRETS_FILE}"] = _secrets_text(of_system)
     return files
 
 
@@ -55,6 +64,12 @@ def drill_files(plan: CloudPlan, options: StackOptions, system: str) -> dict[str
 def objects_of_agent(objects: tuple[Manifest, ...], device: str) -> tuple[Manifest, ...]:
     """Return the objects of one agent inside the cloud: its namespace, and what is in it."""
     return tuple(one for one in objects if device in {one["metadata"]["name"], one["metadata"].get("namespace")})
+
+
+def _secrets_text(objects: Sequence[Manifest]) -> str:
+    first = [f"{object_file_name(one)}.yaml" for one in objects if one["kind"] == "Namespace"]
+    monitoring = next(one["metadata"]["namespace"] for one in objects if one["metadata"]["name"] == "alertmanager")
+    return f"<!-- {HEADERS['hosted'].strip()} -->\n\n{secrets_page(objects, first, monitoring)}"
 
 
 def object_file_name(manifest: Manifest) -> str:

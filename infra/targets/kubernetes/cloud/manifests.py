@@ -13,6 +13,7 @@ from infra.targets.kubernetes.cloud.exposure import exposure_faults, exposure_ma
 from infra.targets.kubernetes.cloud.ground import ground_faults, ground_objects
 from infra.targets.kubernetes.cloud.network import network_manifests
 from infra.targets.kubernetes.cloud.objects import HostedSpec, with_exceptions
+from infra.targets.kubernetes.cloud.own_system import own_manifests, with_live_data
 from infra.targets.kubernetes.cloud.secrets import caller_secrets
 from infra.targets.kubernetes.cloud.stores import bucket_faults, copy_schedules, queue_faults, store_manifests
 from infra.targets.kubernetes.cloud.tenancy import tenancy_manifests
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from infra.config.options import StackOptions
     from infra.plan.cloud.values import CloudPlan, SystemPlan, ZonePlan
+    from infra.targets.kubernetes.cloud.objects import OwnSystem
     from infra.targets.kubernetes.objects import Manifest
 
 _DIGEST_PATTERN = re.compile(r"sha256:[0-9a-f]{64}")
@@ -36,12 +38,14 @@ def ground_manifests(plan: CloudPlan, options: StackOptions) -> tuple[Manifest, 
     return ground_objects(HostedSpec(with_exceptions(plan), options))
 
 
-def hosted_manifests(plan: CloudPlan, options: StackOptions) -> tuple[Manifest, ...]:
+def hosted_manifests(plan: CloudPlan, options: StackOptions, own: OwnSystem | None = None) -> tuple[Manifest, ...]:
     """Return the objects of all systems, in order of the systems, each with its namespaces first.
+
+    The system that is `own` gets what Motcua needs in place of workloads that know nothing of it.
 
     Raises ConfigError naming everything that no cluster could run.
     """
-    spec = HostedSpec(with_exceptions(plan), options)
+    spec = HostedSpec(with_exceptions(plan), options, own)
     faults = hosted_faults(spec)
     if faults:
         raise ConfigError(sorted(faults))
@@ -72,12 +76,19 @@ def system_manifests(spec: HostedSpec, system: SystemPlan) -> tuple[Manifest, ..
                 *caller_secrets(spec, zone),
                 *database_manifests(spec, system, zone),
                 *store_manifests(spec, system, zone),
-                *workload_manifests(spec, system, zone),
-                *exposure_manifests(spec, system, zone),
+                *_running_manifests(spec, system, zone),
             )
         ),
         *copy_schedules(spec, system),
     )
+
+
+def _running_manifests(spec: HostedSpec, system: SystemPlan, zone: ZonePlan) -> tuple[Manifest, ...]:
+    """Return the workloads of a zone, and how people and partners reach them."""
+    exposure = exposure_manifests(spec, system, zone)
+    if spec.own and spec.own.id == system.id:
+        return (*own_manifests(spec, spec.own, system, zone), *with_live_data(exposure))
+    return (*workload_manifests(spec, system, zone), *exposure)
 
 
 def hosted_faults(spec: HostedSpec) -> list[Fault]:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from infra.config.options import StackOptions
+    from infra.plan import StackPlan
     from infra.plan.cloud.values import AllowedConnection, CloudPlan, ComponentPlan, SystemPlan, ZonePlan
     from infra.targets.kubernetes.objects import Manifest
     from telemetry.core.cloud.values import Component, Ground, PlatformName
@@ -35,11 +36,30 @@ _NO_DIGEST_REMEDY = "add it to cloud.imageDigests as `{}: sha256:…`"
 
 
 @dataclass(frozen=True, slots=True)
+class OwnSystem:
+    """Motcua as one of the hosted systems: its plan and options (`infra.plan.own_system`), the inventory's files.
+
+    Without `with_roles` what needs a token of InfluxDB is left out, as in the first run.
+    """
+
+    plan: StackPlan
+    options: StackOptions
+    inventory_files: Mapping[str, str]
+    with_roles: bool = True
+
+    @property
+    def id(self) -> str:
+        """Return the id of the declared system."""
+        return self.options.cloud.own_system
+
+
+@dataclass(frozen=True, slots=True)
 class HostedSpec:
-    """The input of all objects: the plan and the stack's options."""
+    """The input of all objects: the plan and the stack's options, and Motcua where it is one of the systems."""
 
     plan: CloudPlan
     options: StackOptions
+    own: OwnSystem | None = None
 
     @property
     def ground(self) -> Ground:

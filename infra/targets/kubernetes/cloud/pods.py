@@ -61,13 +61,19 @@ def pod_template(
         "enableServiceLinks": False,
         "terminationGracePeriodSeconds": 30,
         "securityContext": security,
-        "affinity": _pool_affinity(component),
         "containers": [_container(spec, component, hardened=hardened)],
         "volumes": _volumes(component, storage_class),
     }
-    if component.declared.kind != "job":
-        body["topologySpreadConstraints"] = list(_spread(system, component))
+    body |= scheduling(system, component)
     return {"metadata": {"labels": component_labels(component)}, "spec": body}
+
+
+def scheduling(system: SystemPlan, component: ComponentPlan) -> Manifest:
+    """Return the fields of a pod that say on which hosts it runs; a job's pods are not spread."""
+    spread = [] if component.declared.kind == "job" else list(_spread(system, component))
+    return {
+        "affinity": _pool_affinity(component), **({"topologySpreadConstraints": spread} if spread else {}),
+    }  # fmt: skip
 
 
 def resources(component: ComponentPlan) -> Manifest:

@@ -5,7 +5,7 @@ It must not decide what an object holds: `manifests` and `network` do.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import pulumi
@@ -16,7 +16,8 @@ from infra.targets.kubernetes.cloud.files import object_file_name
 from infra.targets.kubernetes.cloud.manifests import hosted_faults, system_manifests
 from infra.targets.kubernetes.cloud.network import network_manifests
 from infra.targets.kubernetes.cloud.objects import COMPONENT_LABEL, HostedSpec, object_name, with_exceptions
-from infra.targets.kubernetes.resources import register_object
+from infra.targets.kubernetes.resources import IMMUTABLE_FIELDS, register_object
+from infra.targets.kubernetes.secret_values import SecretValues
 from telemetry.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -24,9 +25,10 @@ if TYPE_CHECKING:
 
     from infra.config.options import StackOptions
     from infra.plan.cloud.values import AllowedConnection, CloudPlan, SystemPlan, ZonePlan
+    from infra.targets.kubernetes.cloud.objects import OwnSystem
     from infra.targets.kubernetes.objects import Manifest
 
-PROTECTED_KINDS = frozenset({"Cluster", "RabbitmqCluster", "StorageClass", "ObjectStore"})
+PROTECTED_KINDS = frozenset({"Cluster", "RabbitmqCluster", "StorageClass", "ObjectStore", "PersistentVolumeClaim"})
 """Kinds that hold data or lead to it."""
 AWAITED_KINDS = frozenset({"Deployment", "StatefulSet"})
 """Kinds for which the engine waits until all instances run."""
@@ -38,14 +40,32 @@ PROVIDER_NAME = "cluster"
 """The provider's name never changes: another one would replace every object."""
 
 
+@dataclass(frozen=True, slots=True)
+class OwnDeployment:
+    """Motcua as one of the systems: values of its secrets by name, and what its roles come after.
+
+    `role_names` are the Pulumi names of the objects that need a token of InfluxDB.
+    """
+
+    system: OwnSystem
+    values: Mapping[str, pulumi.Input[str]]
+    after: Sequence[pulumi.Resource] = ()
+    role_names: frozenset[str] = frozenset()
+
+
 class KubernetesTarget:
     """One cluster, with the stack's options.
 
-    `provider` is the one given, else that of the option `kubernetes.context`.
+    `provider` is the one given, else that of the option `kubernetes.context`. `own` is Motcua where it is one of the
+    systems, with the values of its secrets.
     """
 
-    def __init__(self, options: StackOptions, provider: k8s.Provider | None = None) -> None:
+    def __init__(
+        self, options: StackOptions, provider: k8s.Provider | None = None, own: OwnDeployment | None = None
+    ) -> None:
         self._options = options
+        self._own = own
+        self._values = SecretValues(own.values if own else {})
         self._checked_plan: CloudPlan | None = None
         self.provider = provider or k8s.Provider(
             PROVIDER_NAME,
@@ -56,20 +76,21 @@ class KubernetesTarget:
 
     def system_objects(self, plan: CloudPlan, system: SystemPlan) -> Sequence[CloudObject]:
         """Return the objects of a system but for the policies of its flows. Raises ConfigError with what cannot run."""
-        spec = HostedSpec(with_exceptions(plan), self._options)
+        spec = HostedSpec(with_exceptions(plan), self._options, self._own.system if self._own else None)
         if self._checked_plan is not plan:
             faults = hosted_faults(spec)
             if faults:
                 raise ConfigError(sorted(faults))
             self._checked_plan = plan
         system = spec.plan.system(system.id)
-        own = HostedSpec(replace(spec.plan, connections=()), self._options)
-        base_keys = {object_file_name(one) for zone in system.zones for one in network_manifests(own, zone)}
+        without = HostedSpec(replace(spec.plan, connections=()), self._options)
+        base_keys = {object_file_name(one) for zone in system.zones for one in network_manifests(without, zone)}
         objects = [
             one
             for one in system_manifests(spec, system)
             if one["kind"] != "NetworkPolicy" or object_file_name(one) in base_keys
         ]
+        self._values.note(objects)
         return [*_cloud_objects(system, objects)]
 
     def flow_objects(self, plan: CloudPlan, connection: AllowedConnection) -> Mapping[str, Sequence[CloudObject]]:
@@ -88,13 +109,14 @@ class KubernetesTarget:
         return objects
 
     def register(self, wanted: CloudObject, opts: pulumi.ResourceOptions) -> pulumi.Resource:
-        """Register an object with the cluster's provider."""
-        own = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(provider=self.provider))
-        body = wanted.body
+        """Register an object with the cluster's provider; what reads tokens comes after InfluxDB's buckets."""
+        after = self._own.after if self._own and wanted.name in self._own.role_names else ()
+        more = pulumi.ResourceOptions(provider=self.provider, depends_on=list(after))
+        body = self._values.fill(dict(wanted.body))
         if body["kind"] == "Service":
             meta = body["metadata"]
-            body = {**body, "metadata": {**meta, "annotations": {**meta.get("annotations", {}), **NOT_AWAITED}}}
-        return register_object(body, wanted.name, own)
+            body["metadata"] = {**meta, "annotations": {**meta.get("annotations", {}), **NOT_AWAITED}}
+        return register_object(body, wanted.name, pulumi.ResourceOptions.merge(opts, more))
 
 
 def _cloud_objects(system: SystemPlan, objects: Sequence[Manifest]) -> Iterator[CloudObject]:
@@ -111,7 +133,8 @@ def _cloud_objects(system: SystemPlan, objects: Sequence[Manifest]) -> Iterator[
         yield CloudObject(
             object_file_name(manifest), zone.zone, manifest, _component_of(zone, manifest),
             holds_data=is_data_zone or _is_data(manifest), opens_zone=is_zone,
-            is_awaited=manifest["kind"] in AWAITED_KINDS, ignored=SCALED_BY_OTHERS if is_scaled else (),
+            is_awaited=manifest["kind"] in AWAITED_KINDS,
+            ignored=SCALED_BY_OTHERS if is_scaled else tuple(IMMUTABLE_FIELDS.get(manifest["kind"], ())),
         )  # fmt: skip
 
 

@@ -1,0 +1,302 @@
+"""Motcua as one of the systems that it hosts: which components it must be declared with, and its plan from them. Pure.
+
+Sizes, instances, disks, ports, host and zones are the declaration's; the stack file repeats none of them. It must not
+decide what the components hold.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from infra.plan import build_plan
+from infra.plan.values import NetworkFlow, ScrapeJob, Workload
+from infra.plan.workloads import ALERTMANAGER_PORT, BACKUP, GRAFANA_PORT, INFLUX_PORT, PROMETHEUS_PORT, SERVICES_PORT
+from telemetry.errors import ConfigError, Fault
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from datetime import date
+
+    from infra.config.options import StackOptions
+    from infra.plan.cloud.values import CloudPlan, ComponentPlan, SystemPlan
+    from infra.plan.values import StackPlan
+    from telemetry.core.cloud.values import Component, ComponentKind, ComponentZone
+    from telemetry.core.inventory import Inventory
+
+OPTION = "motcua:cloud.ownSystem"
+STACK_FILE = "stack configuration"
+MQTT_PROXY, WEB_PROXY = "mqtt", "web"
+"""The components in zone dmz: what devices and people reach, and what passes them on."""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownComponent:
+    """What is known of a component of Motcua: kind, zone, image, the name of its port.
+
+    `port` is the only one that its image listens on, 0 for any; `disk`: it stores data; `alone`: never two at once.
+    """
+
+    kind: ComponentKind
+    zone: ComponentZone
+    image: str
+    port_name: str = ""
+    port: int = 0
+    disk: bool = False
+    alone: bool = False
+
+
+KNOWN_COMPONENTS: Mapping[str, KnownComponent] = {
+    MQTT_PROXY: KnownComponent("gateway", "dmz", "nginx", "mqtts"),
+    WEB_PROXY: KnownComponent("web", "dmz", "nginx", "http"),
+    "broker": KnownComponent("gateway", "server", "mosquitto", "mqtts", disk=True, alone=True),
+    "ingest": KnownComponent("app", "server", "motcua-server", "metrics"),
+    "rollup": KnownComponent("app", "server", "motcua-server", "metrics", disk=True, alone=True),
+    "api": KnownComponent("app", "server", "motcua-server", "http"),
+    "prometheus": KnownComponent("app", "server", "prometheus", "http", PROMETHEUS_PORT, disk=True, alone=True),
+    "alertmanager": KnownComponent("app", "server", "alertmanager", "http", ALERTMANAGER_PORT, disk=True, alone=True),
+    "grafana": KnownComponent("app", "server", "grafana", "http", GRAFANA_PORT, alone=True),
+    BACKUP: KnownComponent("job", "server", "influxdb", disk=True, alone=True),
+    "influxdb": KnownComponent("app", "database", "influxdb", "http", INFLUX_PORT, disk=True, alone=True),
+}
+"""Every component that Motcua is declared with, by its id."""
+_REPLACED_OPTIONS: Mapping[str, str] = {
+    "namespace": "cloud.lock", "api_host": "systems.toml", "image_digests": "cloud.imageDigests",
+    "ingest_least": "components.csv", "ingest_most": "components.csv", "device_sources": "flows.csv",
+}  # fmt: skip
+"""Options of a stack of its own, and where the same is declared of a hosted system."""
+
+
+def build_own_plan(
+    inventory: Inventory, options: StackOptions, cloud: CloudPlan, today: date, files: Mapping[str, str]
+) -> StackPlan:
+    """Return the plan of Motcua as the hosted system that the options name; `options` are those of `own_options`.
+
+    Raises ConfigError naming everything in which the declaration is not what Motcua needs.
+    """
+    system = own_system(options, cloud)
+    plan = declared_plan(build_plan(inventory, options, today, files), system)
+    faults = [*_flow_faults(cloud, system, plan), *_outside_faults(cloud, system)]
+    if faults:
+        raise ConfigError(sorted(faults))
+    return plan
+
+
+def own_system(options: StackOptions, cloud: CloudPlan) -> SystemPlan:
+    """Return the declared system that is Motcua. Raises ConfigError when there is none with the right components."""
+    ident = options.cloud.own_system
+    system = next((one for one in cloud.systems if one.id == ident), None)
+    if system is None:
+        hosted = ", ".join(one.id for one in cloud.systems) or "a system in systems.toml with [system.hosted]"
+        problem, remedy = f"{ident!r} is no hosted system", f"write one of {hosted}; or take the key out"
+        raise ConfigError([Fault(STACK_FILE, 0, OPTION, problem, remedy)])
+    faults = [*_component_faults(system), *_host_faults(system)]
+    if faults:
+        raise ConfigError(sorted(faults))
+    return system
+
+
+def own_options(options: StackOptions, cloud: CloudPlan) -> StackOptions:
+    """Return the options with the host, the port of devices and the namespace of the declaration.
+
+    Raises ConfigError for options that would declare the same once more, and as `own_system`.
+    """
+    faults = [*_repeated_options(options)]
+    if faults:
+        raise ConfigError(sorted(faults))
+    system = own_system(options, cloud)
+    port, broker = _component(system, MQTT_PROXY).declared.port, _component(system, "broker")
+    host, namespace = system.declared.host, broker.namespace
+    return options.model_copy(
+        update={
+            "broker": options.broker.model_copy(update={"host": host, "port": port}),
+            "pki": options.pki.model_copy(update={"hosts": (*options.pki.hosts, _inside_host(broker))}),
+            "kubernetes": options.kubernetes.model_copy(
+                update={
+                    "namespace": namespace, "api_host": host, "device_sources": (),
+                    "registry": options.cloud.registry or options.kubernetes.registry,
+                    "image_digests": _own_digests(options, system),
+                }
+            ),
+        }
+    )  # fmt: skip
+
+
+def with_inside_broker(options: StackOptions, cloud: CloudPlan) -> StackOptions:
+    """Return the options with the broker as the agents inside the cloud reach it, where Motcua is one of the systems.
+
+    Raises ConfigError as `own_system`.
+    """
+    if not options.cloud.own_system:
+        return options
+    broker = _component(own_system(options, cloud), "broker")
+    address = {"host": _inside_host(broker), "port": broker.declared.port}
+    return options.model_copy(update={"broker": options.broker.model_copy(update=address)})
+
+
+def _inside_host(broker: ComponentPlan) -> str:
+    return f"{broker.declared.id}.{broker.namespace}.svc"
+
+
+def _own_digests(options: StackOptions, system: SystemPlan) -> dict[str, str]:
+    """Return the digests of the declared images by the names that Motcua's own policies know."""
+    digests = options.cloud.image_digests
+    return {
+        KNOWN_COMPONENTS[one.declared.id].image: digests[one.declared.image]
+        for one in system.components
+        if one.declared.image in digests
+    }
+
+
+def _repeated_options(options: StackOptions) -> Iterator[Fault]:
+    for name in sorted(_REPLACED_OPTIONS.keys() & options.kubernetes.model_fields_set):
+        alias = type(options.kubernetes).model_fields[name].alias or name
+        problem = f"is that of a stack of its own; {options.cloud.own_system} has it from {_REPLACED_OPTIONS[name]}"
+        yield Fault(STACK_FILE, 0, f"motcua:kubernetes.{alias}", problem, "take it out")
+    for name in sorted({"host", "port"} & options.broker.model_fields_set):
+        problem = (
+            f"is that of a stack of its own; {options.cloud.own_system} has it from systems.toml and components.csv"
+        )
+        yield Fault(STACK_FILE, 0, f"motcua:broker.{name}", problem, "take it out")
+    if options.national is not None:
+        problem = "replicates from InfluxDB, and zone database has no way out of the cloud"
+        yield Fault(
+            STACK_FILE, 0, "motcua:national", problem, "take it out, or use a stack of its own: cloud.part motcua"
+        )
+
+
+def declared_plan(plan: StackPlan, system: SystemPlan) -> StackPlan:
+    """Return a plan with the declared sizes, instances, disks and ports, and the two proxies."""
+    by_id = {one.declared.id: one for one in system.components}
+    known = {one.name: one for one in plan.workloads}
+    workloads = tuple(_declared_workload(known.get(ident), by_id[ident]) for ident in KNOWN_COMPONENTS)
+    ports = {one.name: (_port(one), _port(new)) for one in plan.workloads for new in workloads if new.name == one.name}
+    flows = {replace(flow, port=_moved_port(ports, flow.target, flow.port)) for flow in plan.flows}
+    jobs = [replace(job, port=_moved_port(ports, job.workload, job.port)) for job in plan.scrape_jobs]
+    # A declared app has a port, so rollup serves its pages too.
+    pages = next(_port(one) for one in workloads if one.name == "rollup")
+    jobs.append(ScrapeJob("rollup", "rollup", pages, "/metrics", 30))
+    flows.add(NetworkFlow("prometheus", "rollup", pages, "its own work"))
+    return replace(plan, workloads=workloads, flows=tuple(sorted(flows)), scrape_jobs=tuple(jobs))
+
+
+def _declared_workload(known: Workload | None, planned: ComponentPlan) -> Workload:
+    declared, component = planned.declared, KNOWN_COMPONENTS[planned.declared.id]
+    ports = {component.port_name: declared.port} if component.port_name and declared.port else {}
+    if known is None:
+        known = Workload(declared.id, component.image, (), 1, 1, 0, 0, ports, public=True)
+    return replace(
+        known,
+        min_replicas=declared.least,
+        max_replicas=declared.most,
+        cpu_millicores=planned.size.cpu_millicores,
+        memory_mb=planned.size.memory_mb,
+        ports=ports,
+        volume_gb=declared.disk_gb,
+    )
+
+
+def _port(workload: Workload) -> int:
+    return next(iter(workload.ports.values()), 0)
+
+
+def _moved_port(ports: Mapping[str, tuple[int, int]], component: str, port: int) -> int:
+    old, new = ports.get(component, (0, 0))
+    return new if port == old else port
+
+
+def needed_flows(plan: StackPlan) -> tuple[NetworkFlow, ...]:
+    """Return the connections between components without which Motcua would not work, from a plan of `declared_plan`."""
+    inner = (
+        replace(flow, port=SERVICES_PORT) if flow.target == "broker" else flow
+        for flow in plan.flows
+        if {flow.source, flow.target} <= KNOWN_COMPONENTS.keys()
+    )
+    passed_on = (
+        NetworkFlow(source, target, _port(plan.workload(target)), reason)
+        for source, target, reason in (
+            (MQTT_PROXY, "broker", "devices' messages"), (WEB_PROXY, "api", "pages and figures"),
+            (WEB_PROXY, "grafana", "dashboards"),
+        )
+    )  # fmt: skip
+    return tuple(sorted({*inner, *passed_on}))
+
+
+def _flow_faults(cloud: CloudPlan, system: SystemPlan, plan: StackPlan) -> Iterator[Fault]:
+    declared = {
+        (one.source.name, one.target.name, one.port)
+        for one in cloud.connections
+        if one.source.system == one.target.system == system.id
+    }
+    for flow in needed_flows(plan):
+        if (flow.source, flow.target, flow.port) not in declared:
+            ends = f"{system.id}/{flow.source} → {system.id}/{flow.target} port {flow.port}"
+            row = f"{system.id}/{flow.source},{system.id}/{flow.target},{flow.port},{flow.reason}"
+            yield Fault("flows.csv", 0, ends, "is not declared, and Motcua needs it", f"add the row `{row}`")
+
+
+def _outside_faults(cloud: CloudPlan, system: SystemPlan) -> Iterator[Fault]:
+    """Yield a fault for a proxy that nobody outside reaches."""
+    reached = {one.target.name for one in cloud.connections
+               if one.source.kind == "edge" and one.target.system == system.id}  # fmt: skip
+    for ident, party in ((MQTT_PROXY, "devices"), (WEB_PROXY, "people")):
+        if ident not in reached:
+            problem = f"no outside party reaches it, so no {party} would"
+            remedy = f"add a flow from the network of {party}, as `outside:PEER,{system.id}/{ident},PORT,{party}`"
+            yield _fault(_component(system, ident).declared, problem, remedy)
+
+
+def _component(system: SystemPlan, ident: str) -> ComponentPlan:
+    return next(one for one in system.components if one.declared.id == ident)
+
+
+def _host_faults(system: SystemPlan) -> Iterator[Fault]:
+    if not system.declared.host:
+        file, _, line = system.declared.declared_at.rpartition(":")
+        problem, remedy = "has no host, and devices and people need one", "write host in [system.hosted]"
+        yield Fault(file or "systems.toml", int(line or 0), system.id, problem, remedy)
+
+
+def _component_faults(system: SystemPlan) -> Iterator[Fault]:
+    """Yield where the components are not those that Motcua has."""
+    declared = {one.declared.id: one.declared for one in system.components}
+    for ident in sorted(declared.keys() - KNOWN_COMPONENTS.keys()):
+        remedy = f"remove it, or make it a system of its own; Motcua has {', '.join(KNOWN_COMPONENTS)}"
+        yield _fault(declared[ident], "is no component of Motcua", remedy)
+    for ident, known in KNOWN_COMPONENTS.items():
+        if ident not in declared:
+            problem = f"has no component {ident}, which Motcua needs"
+            remedy = f"add it to components.csv: kind {known.kind} in zone {known.zone}"
+            yield Fault("components.csv", 0, system.id, problem, remedy)
+        else:
+            yield from _known_component_faults(declared[ident], known)
+
+
+def _known_component_faults(component: Component, known: KnownComponent) -> Iterator[Fault]:
+    if component.was:
+        yield _fault(component, f"was {component.was[0]}, whose objects Motcua does not know", "remove it from `was`")
+    for what, has, wants in (("kind", component.kind, known.kind), ("zone", component.zone, known.zone)):
+        if has != wants:
+            yield _fault(component, f"has the {what} {has}, and Motcua's has {wants}", f"write {wants}")
+    if known.disk and not component.disk_gb:
+        yield _fault(component, "has no disk, and it stores data", "write disk_gb")
+    if known.alone and component.most > 1:
+        problem = f"runs up to {component.most} times, and two would disturb each other"
+        yield _fault(component, problem, "write most = 1")
+    yield from _port_faults(component, known)
+
+
+def _port_faults(component: Component, known: KnownComponent) -> Iterator[Fault]:
+    port = component.port
+    if known.port and port != known.port:
+        yield _fault(component, f"has port {port}, and its image listens on {known.port}", f"write {known.port}")
+    if component.id == "broker" and port == SERVICES_PORT:
+        yield _fault(component, f"has port {port}, which is the one for services", "write another, as 8883")
+    if component.health_port:
+        problem = f"has port {component.health_port} apart for its health, and Motcua answers at its one port"
+        yield _fault(component, problem, "leave health_port empty")
+
+
+def _fault(component: Component, problem: str, remedy: str) -> Fault:
+    file, _, line = component.declared_at.rpartition(":")
+    return Fault(file or "components.csv", int(line or 0), component.path, problem, remedy)
