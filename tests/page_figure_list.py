@@ -49,6 +49,7 @@ from tests.page_figures import (
     count,
     covered,
     day,
+    hours,
     minutes,
     open_counters,
     percent,
@@ -209,6 +210,13 @@ FIGURES: tuple[TableFigures, ...] = (
     _strand("E-government and digital government", "modernisation"),
     TableFigures(
         "/kpis/Q-01", "months", "/api/v1/kpis/Q-01/values?bucket=1mo&from=2025-12-01&to=2026-12-01", BY_MONTH, MONTHS
+    ),
+    TableFigures(
+        "/kpis/Q-02",
+        "months",
+        "/api/v1/kpis/Q-02/values?bucket=1mo&from=2025-12-01&to=2026-12-01",
+        BY_MONTH,
+        (Column("numerator", "numerator", hours), Column("denominator", "denominator", count)),
     ),
     _reported("services", NAME, REPORT_SERVICES, "services"),
     _reported("centres", NAME, (*REPORT_TICKETS, REPORT_COVERAGE), "centres"),

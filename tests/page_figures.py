@@ -44,6 +44,7 @@ as_it_is = _or_dash(str)
 clock = _or_dash(lambda text: WORDS.since(to_ms(datetime.fromisoformat(text)), NOW))
 date_time = _or_dash(lambda text: WORDS.date_and_time(to_ms(datetime.fromisoformat(text))))
 day = _or_dash(lambda text: WORDS.day(datetime.fromisoformat(text).date()))
+hours = _or_dash(lambda ms: WORDS.t("kpi_hours", h=WORDS.decimal(ms / 3_600_000)))
 milliseconds = _or_dash(lambda ms: f"{WORDS.number(ms)} ms")
 burn = _or_dash(lambda rate: f"{WORDS.decimal(rate)} ×")
 

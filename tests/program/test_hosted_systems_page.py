@@ -175,3 +175,9 @@ def test_the_vantage_point_inside_is_found_in_no_list_of_devices(net: Network) -
 def test_the_monthly_report_lists_systems_and_not_their_components(net: Network) -> None:
     report = net.client.get("/api/v1/reports/2026-11").json()["data"]["report"]
     assert [system["id"] for system in report["systems"]] == [ONESTOP, "vn83-portal"]
+
+
+def test_a_components_page_leads_back_to_its_system_by_name(net: Network) -> None:
+    html = page(net, f"/systems/{DB}?lang=en")
+    assert html.count(f'href="/systems/{ONESTOP}"') == 2, "the way back, and the fact"
+    assert f">{ONESTOP}</a>" not in html

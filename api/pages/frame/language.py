@@ -80,7 +80,10 @@ class PageLocale:
         """Return a message; `key_one` is used when n is 1 and the language has it."""
         if values.get("n") == 1 and f"{key}_one" in self.messages:
             key = f"{key}_one"
-        return self.messages[key].format(**{k: self._format_value(v) for k, v in values.items()})
+        message = self.messages[key]
+        if "{" not in message:  # most names of kinds and states: a list of all devices has thousands
+            return message
+        return message.format(**{k: self._format_value(v) for k, v in values.items()})
 
     def _format_value(self, value: object) -> object:
         return self.number(value) if isinstance(value, int) else value

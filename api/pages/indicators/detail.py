@@ -13,7 +13,7 @@ from api.pages.charts.trajectory import lay_out_trajectory
 from api.pages.frame.freshness import Freshness
 from api.pages.frame.tables import PageTable, PageTableRow, TableCell, TableColumn
 from api.pages.indicators.commitments import commitment_table
-from api.pages.indicators.page import amount, gap_text, indicator_line, pace_text, value_text
+from api.pages.indicators.page import amount, gap_text, indicator_line, pace_text, side_texts, value_text
 from api.pages.indicators.targets import VERDICT_ICONS, target_standings
 from api.times import rfc3339
 from telemetry.core.inventory import local_date
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from api.pages.frame.tables import ColumnKind
     from api.pages.indicators.targets import TargetStanding
     from telemetry.core.kpi.indicators import Indicator
+    from telemetry.core.kpi.values import IndicatorValue
     from telemetry.queries.indicators import IndicatorOverview, IndicatorReading
     from telemetry.queries.service import Queries
 
@@ -198,12 +199,16 @@ def months_table(overview: IndicatorOverview, indicator: Indicator, locale: Page
                 (
                     TableCell(month.isoformat(), locale.month(month)),
                     TableCell(value.value, shown.value),
-                    TableCell(value.numerator),
-                    TableCell(value.denominator),
+                    *_side_cells(indicator, value, locale),
                 )
             )
         )
     return PageTable("months", locale.t("kpi_months_table"), columns, tuple(rows))
+
+
+def _side_cells(indicator: Indicator, value: IndicatorValue, locale: PageLocale) -> tuple[TableCell, TableCell]:
+    over, under = side_texts(indicator, value, locale)
+    return TableCell(value.numerator, over), TableCell(value.denominator, under)
 
 
 def level_table(reading: IndicatorReading, locale: PageLocale) -> PageTable:
@@ -219,8 +224,7 @@ def level_table(reading: IndicatorReading, locale: PageLocale) -> PageTable:
         PageTableRow((
             TableCell(locale.t(f"level_{level}")),
             TableCell(value.value, value_text(indicator, value, locale).value),
-            TableCell(value.numerator),
-            TableCell(value.denominator),
+            *_side_cells(indicator, value, locale),
         ))
         for level, value in reading.by_level.items()
     )  # fmt: skip

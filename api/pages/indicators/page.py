@@ -202,13 +202,21 @@ def value_text(indicator: Indicator, value: IndicatorValue, locale: PageLocale) 
 def _parts(indicator: Indicator, value: IndicatorValue, locale: PageLocale) -> str:
     if value.numerator is None or value.denominator is None:
         return ""
-    sides = (
-        locale.t("kpi_hours", h=locale.decimal(amount / 3_600_000))
-        if all(name.endswith("_ms") for name in names)
+    return " / ".join(side_texts(indicator, value, locale))
+
+
+def side_texts(indicator: Indicator, value: IndicatorValue, locale: PageLocale) -> tuple[str, str]:
+    """Return numerator and denominator in words, times in hours; empty for one that there is not."""
+    sides = ((indicator.numerator, value.numerator), (indicator.denominator, value.denominator))
+    over, under = (
+        ""
+        if amount is None
+        else locale.t("kpi_hours", h=locale.decimal(amount / 3_600_000))
+        if names and all(name.endswith("_ms") for name in names)
         else locale.number(amount)
-        for names, amount in ((indicator.numerator, value.numerator), (indicator.denominator, value.denominator))
+        for names, amount in sides
     )
-    return " / ".join(sides)
+    return over, under
 
 
 def amount(indicator: _WithUnit, value: float, locale: PageLocale) -> str:

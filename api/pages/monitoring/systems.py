@@ -178,6 +178,7 @@ def build_system_context(
         "stale": False,
         "detail": detail,
         "system": view.system,
+        "whole": queries.inventory().systems.get(view.system.part_of),
         "hosted": hosted,
         "why": why,
         "concerns": concerns_text(queries, locale, detail),
