@@ -15,6 +15,7 @@ import pulumi
 
 from dashboards.files import provisioned_files
 from infra.config.stack_file import EngineConfig, load_declarations, read_engine_config
+from infra.host.inside_agents import agent_settings
 from infra.input_check import find_input_faults
 from infra.inventory_changes import change_outputs
 from infra.plan import build_plan
@@ -94,13 +95,13 @@ def deploy_cloud_part(
     if options.target == "openstack":
         from infra.targets.openstack.cloud.deploy import deploy_part  # noqa: PLC0415
 
-        return {**deploy_part(plan, options), **recorded}
+        agents = agent_settings(inventory, plan, options)
+        return {**deploy_part(plan, options, agents), **recorded}
     if options.target == "local":
         from infra.targets.local.cloud.deploy import deploy_rendered  # noqa: PLC0415
 
         return {**deploy_rendered(plan, options, inventory, config.file), **recorded}
     from infra.targets.kubernetes.cloud.deploy import deploy_cloud  # noqa: PLC0415
-    from infra.targets.kubernetes.cloud.vantage import agent_settings  # noqa: PLC0415
 
     own = own_inputs(plan, options, inventory, today, config, root)
     options = with_inside_broker(options, plan)

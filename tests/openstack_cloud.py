@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from infra.plan.cloud import build_cloud_plan
+from infra.plan.cloud.vantage_points import planned_vantage_points
 from infra.targets.openstack.cloud.refusals import explain_refusal
 from infra.targets.openstack.cloud.resources import ground_resources, hosted_resources
 from infra.targets.openstack.cloud.values import CloudSettings, CreatedReference, ExistingReference, ProgramUser
@@ -293,4 +294,6 @@ def send_systems(
         for one in hosted_resources(plan, settings)
         if one.kind == "agency-group" or (one.project or one.name.partition("/")[0]) in projects
     ]
-    return SentSystems(sender, tuple(sender.send_all((*ground_resources(plan, settings), *hosted))), stage)
+    agents = {one.namespace: f'device = "{one.namespace}"\n' for one in planned_vantage_points(plan)}
+    ground = ground_resources(plan, settings, agents)
+    return SentSystems(sender, tuple(sender.send_all((*ground, *hosted))), stage)

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 from dashboards.files import provisioned_files
 from infra.config.options import CloudOptions
 from infra.config.stack_file import load_options
+from infra.host.inside_agents import agent_settings
 from infra.plan.cloud import CloudPlan, build_cloud_plan
 from infra.plan.own_system import with_inside_broker
 from infra.targets.kubernetes.cloud.manifests import agent_manifests, ground_manifests, hosted_manifests
 from infra.targets.kubernetes.cloud.own_system import plan_own_system
-from infra.targets.kubernetes.cloud.vantage import agent_settings
 from tests.cloud_examples import TODAY
 from tests.hosted_objects import HostedObjects
 from tests.kubernetes import ROOT, sample, sample_files

@@ -255,6 +255,7 @@ class OpenstackOptions(_OptionsSection):
     api_sources: tuple[IpNetwork, ...] = ()
     admin_sources: tuple[IpNetwork, ...] = ()
     package: SingleLineText = "motcua[server]"
+    agent_package: SingleLineText = "motcua[edge]"
     volume_type: SingleLineText = "encrypted"
     name_zone: SingleLineText = ""
     site_zones: dict[str, str] = Field(default_factory=dict)

@@ -36,6 +36,7 @@ def render_cloud(stack: OpenedStack, drill: str) -> RenderedFiles:
 
     Raises ConfigError with what the cloud could not run; for target local with every fault that a rule finds, too.
     """
+    from infra.host.inside_agents import agent_settings
     from infra.plan.cloud import build_cloud_plan
     from infra.targets.kubernetes.cloud.files import DRILL_HEADER, HEADERS, drill_files
     from infra.targets.openstack.cloud.document import DOCUMENT_HEADERS, stack_documents
@@ -45,7 +46,8 @@ def render_cloud(stack: OpenedStack, drill: str) -> RenderedFiles:
     plan = build_cloud_plan(inventory.cloud, province=inventory.province, stage=options.stage, today=today)
     kubernetes, openstack = HEADERS[options.cloud.part].strip(), DOCUMENT_HEADERS[options.cloud.part]
     if options.target == "openstack":
-        return RenderedFiles(stack_documents(plan, options), (openstack,), stale=("*/*.yaml",))
+        agents = agent_settings(inventory, plan, options)
+        return RenderedFiles(stack_documents(plan, options, agents), (openstack,), stale=("*/*.yaml",))
     if options.target == "kubernetes":
         if drill:
             return RenderedFiles(drill_files(plan, options, drill), (DRILL_HEADER.strip(),), stale=("*/*.yaml",))
@@ -57,10 +59,10 @@ def _kubernetes_files(plan: CloudPlan, stack: OpenedStack, marker: str) -> Rende
     """Return the files of a part for Kubernetes; where Motcua is one of the systems, its devices get theirs too."""
     from dashboards.files import provisioned_files
     from infra.host.bundle import device_files
+    from infra.host.inside_agents import agent_settings
     from infra.plan.own_system import with_inside_broker
     from infra.targets.kubernetes.cloud.files import cloud_files
     from infra.targets.kubernetes.cloud.own_system import plan_own_system
-    from infra.targets.kubernetes.cloud.vantage import agent_settings
     from telemetry.inventory.files import bundle_files
 
     inventory, inside = stack.inventory, with_inside_broker(stack.options, plan)

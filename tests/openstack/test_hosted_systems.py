@@ -30,7 +30,10 @@ def test_vector_14_everything_of_the_base_is_accepted_and_nothing_else_is_there(
     groups = {one["name"]: one for one in sender.listed("security-groups", project)}
     assert set(groups) == {"default", "web", "app", "db"}
     rules = [rule for name in ("web", "app", "db") for rule in groups[name]["security_group_rules"]]
-    assert len(rules) == sum(one.kind == "security-group-rule" for one in onestop.resources)
+    wanted = [
+        one for one in onestop.resources if one.kind == "security-group-rule" and one.project == f"{ONESTOP}-prod"
+    ]
+    assert len(rules) == len(wanted)
     (out,) = [
         rule
         for rule in groups["app"]["security_group_rules"]
@@ -163,6 +166,21 @@ def test_a_group_of_another_project_cannot_be_named_so_that_rules_name_the_balan
     fault = onestop_and_lgsp.sender.send(wrong)
     assert fault is not None
     assert "(404)" in fault.problem
+
+
+def test_the_agents_inside_have_groups_networks_and_addresses_that_the_cloud_accepts(onestop: SentSystems) -> None:
+    sender, project = onestop.sender, "vn83-platform-prod"
+    devices = {f"vn83-cloud-{zone}1" for zone in ("manage", "dmz", "server")}
+    groups = {one["name"]: one["security_group_rules"] for one in sender.listed("security-groups", project)}
+    assert set(groups) == {"default", *devices}
+    for device in devices:
+        wanted = [one for one in onestop.resources if one.name.startswith(f"{device}/to-")]
+        assert {rule["direction"] for rule in groups[device]} == {"egress"}, "nobody calls an agent"
+        assert len(groups[device]) == len(wanted) > 0
+    ports = {one["name"]: one["fixed_ips"][0]["ip_address"] for one in sender.listed("ports", project)
+             if one["name"] in devices}  # fmt: skip
+    assert ports == {"vn83-cloud-manage1": "10.84.0.250", "vn83-cloud-dmz1": "10.83.64.250",
+                     "vn83-cloud-server1": "10.83.128.250"}  # fmt: skip
 
 
 @pytest.mark.sized

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pulumi
 import pytest
 
-from infra.config.options import StackOptions
+from infra.config.options import BrokerOptions, StackOptions
 from infra.plan.cloud import build_cloud_plan
 from infra.policy.resources import resource_violations
 from infra.targets.openstack.cloud.resources import ground_resources, hosted_resources
@@ -55,14 +55,17 @@ def computed(one: Registered) -> dict[str, Any]:
     return {"address": "203.0.113.7"} if one.type == "openstack:networking/floatingIp:FloatingIp" else {}
 
 
+AGENTS = {f"vn83-cloud-{zone}1": 'device = "…"\n' for zone in ("manage", "dmz", "server")}
+
+
 def made(part: str = "hosted", *, preview: bool = False, stage: str = "prod") -> Recorded:
     from infra.targets.openstack.cloud.deploy import deploy_ground, deploy_hosted
 
     plan = build_cloud_plan(base_declaration(), province="vn83", stage=stage, today=TODAY)
 
     def program() -> None:
-        deploy = deploy_ground if part == "ground" else deploy_hosted
-        for name, value in deploy(plan, SETTINGS).items():
+        made_of = deploy_ground(plan, SETTINGS, None, AGENTS) if part == "ground" else deploy_hosted(plan, SETTINGS)
+        for name, value in made_of.items():
             pulumi.export(name, value)
 
     return run(program, computed, preview=preview)
@@ -70,7 +73,7 @@ def made(part: str = "hosted", *, preview: bool = False, stage: str = "prod") ->
 
 def values(part: str = "hosted") -> tuple[CloudResource, ...]:
     plan = build_cloud_plan(base_declaration(), province="vn83", stage="prod", today=TODAY)
-    return ground_resources(plan, SETTINGS) if part == "ground" else hosted_resources(plan, SETTINGS)
+    return ground_resources(plan, SETTINGS, AGENTS) if part == "ground" else hosted_resources(plan, SETTINGS)
 
 
 def camel(name: str) -> str:
@@ -181,12 +184,15 @@ def test_the_stack_file_says_which_part_is_deployed_and_an_empty_one_is_refused(
 
     plan = build_cloud_plan(base_declaration(), province="vn83", stage="prod", today=TODAY)
     for part, kind in (("ground", "vn83-platform-prod"), ("hosted", PROJECT)):
-        found = run(partial(deploy_part, plan, wanted(part)), computed)
+        found = run(partial(deploy_part, plan, wanted(part), AGENTS), computed)
         assert kind in {one.name for one in found.of("openstack:identity/project:Project")}
         assert found.one("vn83").type == "motcua:platform:Province"
     empty = build_cloud_plan(CloudDeclaration(), province="vn83", stage="prod", today=TODAY)
     with pytest.raises(ConfigError, match=r"motcua:cloud\.part: the inventory hosts no system"):
-        run(partial(deploy_part, empty, wanted("hosted")))
+        run(partial(deploy_part, empty, wanted("hosted"), {}))
+    local = wanted("ground").model_copy(update={"broker": BrokerOptions()})
+    with pytest.raises(ConfigError, match=r"motcua:broker\.host: is localhost"):
+        run(partial(deploy_part, plan, local, AGENTS))
 
 
 def wanted(part: str) -> StackOptions:

@@ -11,6 +11,7 @@ from infra.plan.cloud.connections import component_endpoint, distinct_connection
 from infra.plan.cloud.values import AllowedConnection, Endpoint
 from telemetry.core.hosted.derived_systems import vantage_device
 from telemetry.core.hosted.inside_probes import VantageZone, closed_paths, component_probes, peer_probes
+from telemetry.errors import Fault
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 BROKER = "broker"
 """The service of the platform to which agents publish."""
 DNS_PORT, BROKER_PORT = 53, 8883
+LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1"})
+"""Hosts of a broker that agents in the cloud cannot reach."""
 
 
 def vantage_end(province: str, zone: VantageZone) -> Endpoint:
@@ -61,6 +64,20 @@ def closed_dials(declaration: CloudDeclaration, namespaces: Namespaces, province
     """
     probes = [probe for ident in declaration.systems for probe in closed_paths(declaration, ident)]
     return distinct_connections(_dials(declaration, namespaces, province, probes))
+
+
+def broker_faults(plan: CloudPlan, host: str) -> list[Fault]:
+    """Return why the agents could not report what they see to a broker of this name; empty when they can."""
+    faults = list[Fault]()
+    if not planned_vantage_points(plan):
+        return faults
+    if BROKER not in plan.declaration.platform:
+        remedy = "write [platform.broker] with namespace or address, and port"
+        faults.append(Fault("cloud.toml", 0, "platform", "has no broker, to which the agents inside report", remedy))
+    if host in LOCAL_HOSTS:
+        problem, remedy = f"is {host}, where the agents inside find no broker", "write the name in its certificate"
+        faults.append(Fault("stack configuration", 0, "motcua:broker.host", problem, remedy))
+    return faults
 
 
 def _open_probes(declaration: CloudDeclaration, system: str) -> tuple[InsideProbe, ...]:

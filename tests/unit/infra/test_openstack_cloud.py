@@ -260,7 +260,7 @@ def test_the_documents_hold_one_project_each_and_are_the_same_twice() -> None:
 def test_a_stack_of_ground_or_hosted_systems_has_its_documents(part: str, paths: list[str]) -> None:
     given = {"stage": "prod", "target": "openstack", "cloud": {"part": part}, "broker": {"host": "mqtt.example"}}
     given["openstack"] = {"siteZones": {"main": "az-1"}, "volumeType": "luks"}
-    documents = stack_documents(planned(base_declaration()), StackOptions.model_validate(given))
+    documents = stack_documents(planned(base_declaration()), StackOptions.model_validate(given), {})
     assert list(documents) == paths
     if part == "hosted":
         assert "availability_zone: az-1" in documents[paths[1]]

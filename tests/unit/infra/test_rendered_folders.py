@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from infra.config.options import StackOptions, parse_options
+from infra.host.inside_agents import agent_settings
 from infra.plan.cloud import build_cloud_plan
 from infra.targets.kubernetes.cloud.files import cloud_files
-from infra.targets.kubernetes.cloud.vantage import agent_settings
 from infra.targets.local.cloud.checks import check_folders
 from infra.targets.local.cloud.folders import missing_digests, render_folders
 from infra.targets.openstack.cloud.document import stack_documents
@@ -69,7 +69,7 @@ def test_every_text_is_that_of_the_two_clouds(part: str) -> None:
         for path, text in cloud_files(plan, cluster, agents).items()
         for folder, _, name in [path.partition("/")]
     }
-    documents = set(stack_documents(plan, cluster).values())
+    documents = set(stack_documents(plan, cluster, agents).values())
     found = tree(declared, part)
     assert {path: text for path, text in found.items() if "/kubernetes/" in path} == objects
     assert {text for path, text in found.items() if "/openstack/" in path} == documents

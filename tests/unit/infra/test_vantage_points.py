@@ -11,11 +11,12 @@ from urllib.parse import urlsplit
 import pytest
 from hypothesis import given
 
+from infra.host.inside_agents import agent_settings
 from infra.plan.cloud import build_cloud_plan
 from infra.plan.cloud.network_policies import NetworkParty, NetworkPolicies
 from infra.plan.cloud.vantage_points import broker_end, planned_vantage_points, vantage_end
 from infra.targets.kubernetes.cloud.objects import HostedSpec
-from infra.targets.kubernetes.cloud.vantage import agent_faults, agent_settings, vantage_manifests
+from infra.targets.kubernetes.cloud.vantage import agent_faults, vantage_manifests
 from telemetry.core.cloud.values import CloudDeclaration, Flow, PlatformService
 from telemetry.errors import ConfigError
 from tests.cloud_declarations import declarations

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from infra.host.systemd_units import ETC, STATE_FOLDER
 from infra.plan.cloud.names import policy_name
-from infra.plan.cloud.vantage_points import BROKER, planned_vantage_points
+from infra.plan.cloud.vantage_points import broker_faults, planned_vantage_points
 from infra.policy.cloud.admission_checks import ZONE_LABEL
 from infra.targets.kubernetes.cloud.network import NETWORK_POLICY_KIND, names_rule, peers_of, ports_of
 from infra.targets.kubernetes.cloud.objects import (
@@ -26,15 +26,12 @@ from infra.targets.kubernetes.cloud.secrets import external_secret
 from infra.targets.kubernetes.cloud.tenancy import pod_security_labels
 from infra.targets.kubernetes.objects import empty_dir, sha256_of, volume_mounts
 from telemetry.errors import ConfigError, Fault
-from telemetry.inventory.agent_config import render_agent_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from infra.config.options import StackOptions
     from infra.plan.cloud.values import AllowedConnection, CloudPlan, Endpoint
     from infra.targets.kubernetes.objects import Manifest
-    from telemetry.core.inventory import Inventory
 
 AGENT_IMAGE, IMAGE_USER = "motcua-agent", 10_001
 """The image of `containers/agent.Containerfile`, whose program is the agent, and the user that it runs as."""
@@ -44,16 +41,6 @@ OUTBOX_GB: Final = 1
 MEMORY_MB, CPU_MILLICORES, CPU_LIMIT_MILLICORES = 128, 50, 500
 STALLED_S: Final = 300
 """An agent whose outbox has got no heartbeat for so long makes no progress and is started again."""
-LOCAL_BROKER: Final = frozenset({"localhost", "127.0.0.1"})
-
-
-def agent_settings(inventory: Inventory, plan: CloudPlan, options: StackOptions) -> dict[str, str]:
-    """Return the settings of each agent inside the cloud, device → agent.toml."""
-    points = planned_vantage_points(plan)
-    mqtt, outbox = f"mqtts://{options.broker.host}:{options.broker.port}", f"{STATE_FOLDER}/outbox.db"
-    return {
-        point.namespace: render_agent_settings(inventory, point.namespace, mqtt=mqtt, outbox=outbox) for point in points
-    }
 
 
 def agent_faults(spec: HostedSpec) -> list[Fault]:
@@ -64,19 +51,7 @@ def agent_faults(spec: HostedSpec) -> list[Fault]:
             tuple(_agent_objects(spec, point, ""))
         except ConfigError as error:
             faults += error.faults
-    return sorted({*faults, *(_broker_faults(spec.plan, spec.options) if points else ())})
-
-
-def _broker_faults(plan: CloudPlan, options: StackOptions) -> list[Fault]:
-    faults = []
-    if BROKER not in plan.declaration.platform:
-        remedy = "write [platform.broker] with namespace or address, and port"
-        faults.append(Fault("cloud.toml", 0, "platform", "has no broker, to which the agents inside report", remedy))
-    if options.broker.host in LOCAL_BROKER:
-        problem = f"is {options.broker.host}, where the agents inside find no broker"
-        remedy = "write the name by which they reach it, which its certificate contains"
-        faults.append(Fault("stack configuration", 0, "motcua:broker.host", problem, remedy))
-    return faults
+    return sorted({*faults, *broker_faults(spec.plan, spec.options.broker.host)})
 
 
 def vantage_manifests(spec: HostedSpec, settings: Mapping[str, str]) -> tuple[Manifest, ...]:

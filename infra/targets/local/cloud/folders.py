@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final, Literal
 
+from infra.host.inside_agents import agent_settings
 from infra.plan.cloud.tenancy import first_id
-from infra.plan.cloud.vantage_points import planned_vantage_points
+from infra.plan.cloud.vantage_points import LOCAL_HOSTS, planned_vantage_points
 from infra.policy.cloud.admission_checks import SYSTEM_LABEL
 from infra.targets.kubernetes.cloud.files import GROUND_FOLDER, HEADERS, manifest_files, objects_of_agent
 from infra.targets.kubernetes.cloud.manifests import agent_manifests, ground_manifests, hosted_manifests
-from infra.targets.kubernetes.cloud.vantage import AGENT_IMAGE, LOCAL_BROKER, agent_settings
+from infra.targets.kubernetes.cloud.vantage import AGENT_IMAGE
 from infra.targets.openstack.cloud.document import (
     AGENCIES_FILE,
     DOCUMENT_HEADERS,
@@ -81,7 +82,7 @@ def with_placeholders(plan: CloudPlan, options: StackOptions) -> StackOptions:
     digests = {name: f"sha256:{sha256(name.encode()).hexdigest()}" for name in missing_digests(plan, options)}
     networks = cloud.api_server_networks or (PLACEHOLDER_NETWORK,)
     filled = {"image_digests": {**digests, **cloud.image_digests}, "api_server_networks": networks}
-    host = PLACEHOLDER_BROKER if broker.host in LOCAL_BROKER else broker.host
+    host = PLACEHOLDER_BROKER if broker.host in LOCAL_HOSTS else broker.host
     return options.model_copy(
         update={"cloud": cloud.model_copy(update=filled), "broker": broker.model_copy(update={"host": host})}
     )
@@ -108,7 +109,8 @@ def render_folders(plan: CloudPlan, options: StackOptions, inventory: Inventory)
     if with_kubernetes:
         objects = (ground_manifests if is_ground else hosted_manifests)(plan, filled)
     if "openstack" in clouds:
-        resources = (ground_resources if is_ground else hosted_resources)(plan, settings)
+        agents = agent_settings(inventory, plan, filled)
+        resources = ground_resources(plan, settings, agents) if is_ground else hosted_resources(plan, settings)
     if is_ground:
         return (RenderedFolder(GROUND_FOLDER, "ground", objects, resources),)
     agents = agent_settings(inventory, plan, filled) if with_kubernetes else {}

@@ -9,11 +9,13 @@ import ipaddress
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from infra.targets.openstack.cloud.addresses import edge_addresses, site_network
+from infra.plan.cloud.vantage_points import planned_vantage_points
+from infra.targets.openstack.cloud.addresses import edge_addresses, site_network, vantage_address
 from infra.targets.openstack.cloud.exposures import balancer_listeners
 from infra.targets.openstack.cloud.group_rules import is_of_cluster, remote_networks
 from infra.targets.openstack.cloud.networks import PLATFORM_ZONES
 from infra.targets.openstack.cloud.tenancy import components_with_machines
+from infra.targets.openstack.cloud.vantage import networks_of, smallest_flavor
 from telemetry.errors import Fault
 
 if TYPE_CHECKING:
@@ -28,6 +30,30 @@ LAST_PORT = 65_535
 def find_plan_faults(plan: CloudPlan) -> list[Fault]:
     """Return why the plan cannot be put on OpenStack, sorted; empty when it can."""
     faults = {fault for system in plan.systems for fault in _system_faults(plan, system)}
+    return sorted(faults)
+
+
+def find_vantage_faults(plan: CloudPlan) -> list[Fault]:
+    """Return why the agents inside could have no machine, or reach nothing, sorted."""
+    points, declaration = planned_vantage_points(plan), plan.declaration
+    faults = set[Fault]()
+    services = {one.address: name for name, one in declaration.platform.items() if one.address}
+    for point in points:
+        address = vantage_address(declaration, point.zone or "manage")
+        where = f"agent {point.namespace}"
+        if not address:
+            problem = f"has no network of zone {point.zone} at a main site"
+            faults.add(new_fault("", where, problem, "write it in [zones], with room for slot 0"))
+        elif address in services:
+            problem = f"has the address {address}, which [platform.{services[address]}] has"
+            faults.add(new_fault("", where, problem, "give the service another address"))
+        for one in (*plan.platform_connections, *plan.closed_dials):
+            if one.source == point and not networks_of(plan, one.target):
+                at = declaration.platform[one.target.name].declared_at if one.target.kind == "platform" else ""
+                problem = "has no network, and security groups know addresses, no names"
+                faults.add(new_fault(at or one.declared_at, str(one.target), problem, "write address or cidrs"))
+    if points and not smallest_flavor(plan):
+        faults.add(new_fault("", "sizes", "have no flavor, which a machine needs", "write flavor in one of [sizes]"))
     return sorted(faults)
 
 

@@ -6,6 +6,7 @@ inside of it, by the program as its member; what members may not create, by the 
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import pulumi
@@ -22,6 +23,7 @@ from pulumi_openstack import (
 )
 
 from infra.components.component import PROTECTED_STAGES, MotcuaComponent, Province
+from infra.plan.cloud.vantage_points import broker_faults
 from infra.targets.openstack.cloud.resources import (
     check_has_systems,
     cloud_settings,
@@ -29,6 +31,7 @@ from infra.targets.openstack.cloud.resources import (
     hosted_resources,
 )
 from infra.targets.openstack.cloud.values import CreatedReference, ExistingReference, ProgramUser, property_name
+from telemetry.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -180,10 +183,16 @@ class CloudProgram:
 
 
 def deploy_ground(
-    plan: CloudPlan, settings: CloudSettings, opts: pulumi.ResourceOptions | None = None
+    plan: CloudPlan,
+    settings: CloudSettings,
+    opts: pulumi.ResourceOptions | None = None,
+    agents: Mapping[str, str] = MappingProxyType({}),
 ) -> Mapping[str, pulumi.Input[object]]:
-    """Create or change the platform below the systems. Raises ConfigError before the first call."""
-    _create_all(ground_resources(plan, settings), plan, settings, opts)
+    """Create or change the platform below the systems, and the agents: device → agent.toml.
+
+    Raises ConfigError before the first call.
+    """
+    _create_all(ground_resources(plan, settings, agents), plan, settings, opts)
     return {"region": settings.region}
 
 
@@ -203,12 +212,21 @@ def deploy_hosted(
     }
 
 
-def deploy_part(plan: CloudPlan, options: StackOptions) -> Mapping[str, pulumi.Input[object]]:
-    """Create or change what the stack's `cloud.part` names. Raises ConfigError before the first call."""
-    deploy = deploy_ground if options.cloud.part == "ground" else deploy_hosted
+def deploy_part(
+    plan: CloudPlan, options: StackOptions, agents: Mapping[str, str]
+) -> Mapping[str, pulumi.Input[object]]:
+    """Create or change what the stack's `cloud.part` names; `agents`: device inside the cloud → its agent.toml.
+
+    Raises ConfigError before the first call.
+    """
     check_has_systems(plan)
+    settings = cloud_settings(options)
+    if options.cloud.part == "ground" and (faults := broker_faults(plan, options.broker.host)):
+        raise ConfigError(faults)
     parent = pulumi.ResourceOptions(parent=Province(plan.province, plan.stage))
-    return deploy(plan, cloud_settings(options), parent)
+    if options.cloud.part == "ground":
+        return deploy_ground(plan, settings, parent, agents)
+    return deploy_hosted(plan, settings, parent)
 
 
 def _create_all(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from infra.plan.cloud.vantage_points import broker_faults
 from infra.targets.openstack.cloud.resources import (
     check_has_systems,
     cloud_settings,
@@ -15,6 +16,7 @@ from infra.targets.openstack.cloud.resources import (
 )
 from infra.targets.openstack.cloud.values import CreatedReference, ExistingReference, ProgramUser
 from infra.templates import render_yaml
+from telemetry.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -42,15 +44,20 @@ def openstack_documents(resources: Iterable[CloudResource], head: str) -> Mappin
     return {f"{FOLDER}/{name}.yaml": f"{head}\n{render_yaml(listed)}" for name, listed in sorted(by_project.items())}
 
 
-def stack_documents(plan: CloudPlan, options: StackOptions) -> Mapping[str, str]:
-    """Return the documents of the part that a stack deploys: the ground, or the hosted systems.
+def stack_documents(plan: CloudPlan, options: StackOptions, agents: Mapping[str, str]) -> Mapping[str, str]:
+    """Return the documents of the part that a stack deploys: the ground with the agents, or the hosted systems.
 
     Raises ConfigError with every fault for which the cloud would refuse it.
     """
     check_has_systems(plan)
     settings = cloud_settings(options)
-    resources = ground_resources if options.cloud.part == "ground" else hosted_resources
-    return openstack_documents(resources(plan, settings), DOCUMENT_HEADERS[options.cloud.part])
+    if options.cloud.part == "ground":
+        if faults := broker_faults(plan, options.broker.host):
+            raise ConfigError(faults)
+        resources = ground_resources(plan, settings, agents)
+    else:
+        resources = hosted_resources(plan, settings)
+    return openstack_documents(resources, DOCUMENT_HEADERS[options.cloud.part])
 
 
 def document_name(resource: CloudResource) -> str:

@@ -114,3 +114,5 @@ class CloudSettings:
     volume_type: str = "encrypted"
     name_zone: str = ""
     availability_zones: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    agent_package: str = "motcua[edge]"
+    """What pip installs on the machines of the agents inside."""
