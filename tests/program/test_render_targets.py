@@ -197,6 +197,17 @@ def test_the_stack_file_that_the_note_names_gives_both_the_same_port(tmp_path: P
     assert "connect to port 8883, the server's mosquitto listens on 18883" in done.output
 
 
+def check_motcuas_own_files(folder: Path, inside: set[str]) -> None:
+    """Check that Secrets are a page, and that each device outside of the cloud has its file, with the declared host."""
+    page = (folder / "vn83-motcua" / SECRETS_FILE).read_text()
+    assert "kubectl -n vn83-motcua-database create secret generic influxdb-setup" in page
+    assert not list(folder.glob("vn83-motcua/secret-*.yaml"))
+    devices = {path.stem: path.read_text() for path in (folder / "devices").iterdir()}
+    assert len(devices) > 10
+    assert not inside & set(devices)
+    assert all('"mqtts://motcua.example:8883"' in text for text in devices.values())
+
+
 def test_ground_and_systems_are_folders_of_their_own_and_a_file_without_its_object_goes(tmp_path: Path) -> None:
     hosted = SHIPPED.with_name("Pulumi.hosted.yaml")
     for part in ("ground", "hosted"):
@@ -204,7 +215,8 @@ def test_ground_and_systems_are_folders_of_their_own_and_a_file_without_its_obje
         assert (done.exit_code, done.exception) == (0, None)
     systems = inventory.load(inventory.default_path()).cloud.systems
     agents = {f"vn83-cloud-{zone}1" for zone in ("manage", "dmz", "server")}
-    assert {path.name for path in tmp_path.iterdir()} == {"ground", *systems, *agents}
+    assert {path.name for path in tmp_path.iterdir()} == {"ground", *systems, *agents, "devices"}
+    check_motcuas_own_files(tmp_path, agents)
     settings = yaml.safe_load((tmp_path / "vn83-cloud-dmz1" / "configmap-vn83-cloud-dmz1-agent.yaml").read_text())
     assert 'mqtt = "mqtts://broker.vn83-motcua-server.svc:8883"' in settings["data"]["agent.toml"]
     old = tmp_path / "vn83-portal" / "deployment-old.yaml"
