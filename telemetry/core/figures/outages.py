@@ -7,6 +7,7 @@ unknown (silence) stay apart: both are part of an outage, and only the first cou
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 from telemetry.core.calendar.windows import SLOT, Window
@@ -84,7 +85,7 @@ def spread_uniform(lost: LostTime, open_windows: Iterable[Window], open_ms: int)
     return [] if lost.is_empty else [_share_of(lost, window, open_ms) for window in open_windows]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Outage:
     """One uninterrupted outage of one scope: no open slot between its beginning and its end was wholly up.
 
@@ -97,16 +98,17 @@ class Outage:
     parts: tuple[LostTime, ...]
     ongoing: bool = False
 
-    @property
+    @cached_property
     def whole(self) -> LostTime:
         """Return the time lost in all of it."""
         return add_lost(self.window, self.parts)
 
     def lost_within(self, window: Window) -> LostTime:
         """Return the time lost in a window."""
-        return add_lost(window, [part for p in self.parts if (part := p.within(window))])
+        touched = (p for p in self.parts if p.window.start < window.end and window.start < p.window.end)
+        return add_lost(window, [part for p in touched if (part := p.within(window))])
 
-    @property
+    @cached_property
     def state(self) -> IncidentState:
         """Return down when any of it was."""
         return "down" if any(part.down_ms for part in self.parts) else "unknown"
