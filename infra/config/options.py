@@ -259,6 +259,7 @@ class OpenstackOptions(_OptionsSection):
     volume_type: SingleLineText = "encrypted"
     name_zone: SingleLineText = ""
     site_zones: dict[str, str] = Field(default_factory=dict)
+    max_routes: StrictInt = Field(default=30, ge=1, le=10_000)
 
 
 class StackOptions(_OptionsSection):

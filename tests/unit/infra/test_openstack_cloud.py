@@ -16,7 +16,7 @@ from infra.targets.openstack.cloud.document import openstack_documents, stack_do
 from infra.targets.openstack.cloud.resources import ground_resources, hosted_resources
 from infra.targets.openstack.cloud.user_data import backup_interval_s
 from infra.targets.openstack.cloud.values import CloudSettings, CreatedReference, ExistingReference
-from telemetry.core.cloud.values import Component, ComponentSize, Flow
+from telemetry.core.cloud.values import Component, ComponentSize, Flow, PlatformService
 from telemetry.errors import ConfigError
 from tests.cloud_declarations import declarations
 from tests.cloud_examples import (
@@ -210,7 +210,41 @@ def test_objects_are_a_container_with_versions_and_have_no_machine() -> None:
     assert container.properties["metadata"] == {"Quota-Bytes": "500000000000"}
     assert container.lasting
     assert not any("files" in name for name in named(found, "machine"))
-    assert f"{PROJECT}/app/to-10.84.0.0/18-443-tcp" in named(found, "security-group-rule")
+    rules = named(found, "security-group-rule")
+    assert f"{PROJECT}/app/to-10.84.0.40/32-443-tcp" in rules
+    assert not any("/18" in name for name in rules), "a whole zone is open"
+
+
+@pytest.mark.parametrize(
+    ("store", "port", "problem"),
+    [
+        (PlatformService("objects", "platform-objects", port=443), 443, "calls the object store, which has no address"),
+        (None, 443, "calls the object store, which has no address"),
+        (PlatformService("objects", address="10.84.0.40", port=8333), 443, "the object store answers at 8333"),
+    ],
+)
+def test_a_flow_to_a_container_whose_store_is_not_there_is_a_fault(
+    store: PlatformService | None, port: int, problem: str
+) -> None:
+    base = base_declaration()
+    files = Component(ONESTOP, "files", "objects", "database", "S", 1, 1, disk_gb=500)
+    flow = Flow(
+        component_end(ONESTOP, "app"), component_end(ONESTOP, "files"), port, "files", declared_at="flows.csv:9"
+    )
+    platform = {name: one for name, one in base.platform.items() if name != "objects"}
+    platform |= {"objects": store} if store else {}
+    edited = replace(base, components=(*base.components, files), flows=(*base.flows, flow), platform=platform)
+    with pytest.raises(ConfigError, match=problem) as raised:
+        resources_of(edited)
+    assert [(one.file, one.line) for one in raised.value.faults] == [("flows.csv", 9)]
+
+
+def test_more_routes_than_neutron_allows_a_router_are_a_fault_before_anything_is_sent() -> None:
+    assert hosted_resources(planned(base_declaration()), replace(SETTINGS, max_routes=3))
+    with pytest.raises(ConfigError, match="router vn83-platform-main gets 3 routes") as raised:
+        hosted_resources(planned(base_declaration()), replace(SETTINGS, max_routes=2))
+    assert "max_routes in the cloud's neutron.conf to 3 or more" in raised.value.faults[0].remedy
+    assert CloudSettings().max_routes == 30, "Neutron's own default"
 
 
 def test_a_system_of_level_5_is_not_there() -> None:

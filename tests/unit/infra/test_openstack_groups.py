@@ -15,7 +15,7 @@ from infra.targets.openstack.cloud.resources import hosted_resources
 from infra.targets.openstack.cloud.values import CloudSettings, CreatedReference
 from telemetry.errors import ConfigError
 from tests.cloud_declarations import declarations
-from tests.cloud_examples import ONESTOP, TODAY, base_declaration, base_lock, gateway_system
+from tests.cloud_examples import TODAY, base_declaration, base_lock, gateway_system
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -212,7 +212,6 @@ def test_a_platform_service_is_named_by_its_address_and_never_by_its_network() -
     base = base_declaration()
     nowhere = replace(base.platform["logs"], address="")
     plan = planned(replace(base, platform={**base.platform, "logs": nowhere}))
-    system = plan.system(ONESTOP)
     ends = {one.target.name: one.target for one in plan.platform_connections if one.target.kind == "platform"}
-    assert remote_networks(plan, system, ends["time"]) == ("10.84.0.10/32",)
-    assert remote_networks(plan, system, ends["logs"]) == ()
+    assert remote_networks(plan, ends["time"]) == ("10.84.0.10/32",)
+    assert remote_networks(plan, ends["logs"]) == ()

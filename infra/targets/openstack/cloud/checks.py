@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 from infra.plan.cloud.vantage_points import planned_vantage_points
 from infra.targets.openstack.cloud.addresses import edge_addresses, site_network, vantage_address
 from infra.targets.openstack.cloud.exposures import balancer_listeners
-from infra.targets.openstack.cloud.group_rules import is_of_cluster, remote_networks
+from infra.targets.openstack.cloud.group_rules import is_container, is_of_cluster, remote_networks
 from infra.targets.openstack.cloud.networks import PLATFORM_ZONES
 from infra.targets.openstack.cloud.tenancy import components_with_machines
+from infra.targets.openstack.cloud.values import CreatedReference, ExistingReference
 from infra.targets.openstack.cloud.vantage import networks_of, smallest_flavor
 from telemetry.errors import Fault
 
@@ -67,6 +68,26 @@ def find_resource_faults(resources: Iterable[CloudResource]) -> list[Fault]:
     return sorted({*_repeated_names(known), *_rule_faults(rules), *_subnet_faults(known), *_quota_faults(known)})
 
 
+def find_route_faults(resources: Iterable[CloudResource], max_routes: int) -> list[Fault]:
+    """Return the routers that get more routes than Neutron's `max_routes` allows one, sorted.
+
+    The platform's router has one for each zone with machines, because figures and probes come from `manage`.
+    """
+    routers = (one.properties["router_id"] for one in resources if one.kind == "route")
+    counts = Counter(router.name for router in routers if isinstance(router, CreatedReference | ExistingReference))
+    return [
+        Fault(
+            "stack configuration",
+            0,
+            "motcua:openstack.maxRoutes",
+            f"router {name} gets {count} routes, one for each zone with machines, and Neutron allows {max_routes}",
+            f"set max_routes in the cloud's neutron.conf to {count} or more, then write that number here",
+        )
+        for name, count in sorted(counts.items())
+        if count > max_routes
+    ]
+
+
 def new_fault(declared_at: str, field: str, problem: str, remedy: str) -> Fault:
     """Return a fault at a place `file:line`, or of the cloud's declaration as a whole."""
     file, _, line = declared_at.rpartition(":")
@@ -117,13 +138,25 @@ def _end_faults(plan: CloudPlan, system: SystemPlan) -> Iterator[Fault]:
             continue
         for end in ends:
             if end.kind in {"outside", "platform"}:
-                yield from _networks_of_end(plan, system, connection, end)
+                yield from _networks_of_end(plan, connection, end)
+        if is_container(plan, connection.target):
+            yield from _store_faults(plan, connection)
 
 
-def _networks_of_end(
-    plan: CloudPlan, system: SystemPlan, connection: AllowedConnection, end: Endpoint
-) -> Iterator[Fault]:
-    networks, at = remote_networks(plan, system, end), connection.declared_at
+def _store_faults(plan: CloudPlan, connection: AllowedConnection) -> Iterator[Fault]:
+    """Report a flow to a container whose store has no address, or answers at another port."""
+    store = plan.declaration.platform.get("objects")
+    where = f"{connection.source} → {connection.target}"
+    if store is None or not store.address:
+        remedy = "write address and port in [platform.objects] of cloud.toml"
+        yield new_fault(connection.declared_at, where, "calls the object store, which has no address", remedy)
+    elif connection.port != store.port:
+        problem = f"calls port {connection.port}, and the object store answers at {store.port}"
+        yield new_fault(connection.declared_at, where, problem, f"write {store.port} in flows.csv")
+
+
+def _networks_of_end(plan: CloudPlan, connection: AllowedConnection, end: Endpoint) -> Iterator[Fault]:
+    networks, at = remote_networks(plan, end), connection.declared_at
     if end.kind == "platform" and end.name in plan.declaration.platform:
         at = plan.declaration.platform[end.name].declared_at
     if not networks:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from infra.plan.cloud.names import CLUSTER_API
-from infra.targets.openstack.cloud.addresses import edge_addresses, site_network, vantage_address, zone_subnets
+from infra.targets.openstack.cloud.addresses import edge_addresses, vantage_address, zone_subnets
 from infra.targets.openstack.cloud.exposures import is_between_systems
 
 if TYPE_CHECKING:
@@ -62,24 +62,22 @@ def is_container(plan: CloudPlan, end: Endpoint) -> bool:
     )
 
 
-def remote_networks(plan: CloudPlan, system: SystemPlan, end: Endpoint) -> tuple[str, ...]:
+def remote_networks(plan: CloudPlan, end: Endpoint) -> tuple[str, ...]:
     """Return the networks of an end outside of a system; empty when none is known.
 
-    A service of the platform has its address: the whole zone `manage` in its place would open all that is in it.
-    Objects are in that zone.
+    A service of the platform has its address: the whole zone `manage` in its place would open all that is in it. A
+    container is at the platform's object store.
     """
     declaration = plan.declaration
     if end.kind == "outside":
         return declaration.peers[end.name].cidrs
-    if end.kind == "platform":
-        address = declaration.platform[end.name].address if end.name in declaration.platform else ""
-        return (_as_network(address),) if address else ()
+    is_store = is_container(plan, end)
+    if end.kind == "platform" or is_store:
+        service = declaration.platform.get("objects" if is_store else end.name)
+        return (_as_network(service.address),) if service and service.address else ()
     if end.kind == "vantage" and end.zone:
         address = vantage_address(declaration, end.zone)
         return (_as_network(address),) if address else ()
-    if end.kind == "component" and is_container(plan, end):
-        network = site_network(declaration, "manage", system.declared.site)
-        return (network,) if network else ()
     if end.kind == "component":
         addresses = edge_addresses(plan, plan.system(end.system))
         return (_as_network(addresses.balancer),) if addresses else ()
@@ -112,7 +110,7 @@ def _way_out(plan: CloudPlan, system: SystemPlan, connection: AllowedConnection)
     if target.kind == "component" and target.system == system.id and not is_container(plan, target):
         yield GroupRule(source.name, "egress", protocol, connection.port, remote_component=target.name)
         return
-    for network in remote_networks(plan, system, target):
+    for network in remote_networks(plan, target):
         yield GroupRule(source.name, "egress", protocol, connection.port, remote_network=network)
 
 
@@ -123,6 +121,6 @@ def _way_in(plan: CloudPlan, system: SystemPlan, connection: AllowedConnection) 
         yield GroupRule(target.name, "ingress", protocol, connection.port, remote_component=source.name)
         return
     by_balancer = source.kind == "edge" or is_between_systems(source, target)
-    networks = balancer_network(system, target) if by_balancer else remote_networks(plan, system, source)
+    networks = balancer_network(system, target) if by_balancer else remote_networks(plan, source)
     for network in networks:
         yield GroupRule(target.name, "ingress", protocol, connection.port, remote_network=network)

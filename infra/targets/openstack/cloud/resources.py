@@ -10,7 +10,12 @@ from typing import TYPE_CHECKING
 
 from infra.targets.openstack.cloud.addresses import vantage_site
 from infra.targets.openstack.cloud.balancers import balancer_resources
-from infra.targets.openstack.cloud.checks import find_plan_faults, find_resource_faults, find_vantage_faults
+from infra.targets.openstack.cloud.checks import (
+    find_plan_faults,
+    find_resource_faults,
+    find_route_faults,
+    find_vantage_faults,
+)
 from infra.targets.openstack.cloud.machines import machine_resources
 from infra.targets.openstack.cloud.networks import (
     group_resources,
@@ -39,7 +44,7 @@ def cloud_settings(options: StackOptions) -> CloudSettings:
     cloud = options.openstack
     return CloudSettings(
         cloud.region, cloud.external_network, cloud.image, cloud.key_pair, cloud.volume_type, cloud.name_zone,
-        cloud.site_zones, cloud.agent_package,
+        cloud.site_zones, cloud.agent_package, cloud.max_routes,
     )  # fmt: skip
 
 
@@ -63,7 +68,7 @@ def ground_resources(
     project = platform_project(plan)
     router = platform_router_name(plan.province, vantage_site(plan.declaration))
     watching = vantage_resources(plan, settings, project, router, agents)
-    return _without_faults((*platform_resources(plan, settings), *watching))
+    return _without_faults((*platform_resources(plan, settings), *watching), settings)
 
 
 def hosted_resources(plan: CloudPlan, settings: CloudSettings) -> tuple[CloudResource, ...]:
@@ -74,12 +79,13 @@ def hosted_resources(plan: CloudPlan, settings: CloudSettings) -> tuple[CloudRes
     if faults := find_plan_faults(plan):
         raise ConfigError(faults)
     systems = (one for system in plan.systems for one in system_resources(plan, system, settings))
-    return _without_faults((*agency_groups(plan), *systems))
+    return _without_faults((*agency_groups(plan), *systems), settings)
 
 
-def _without_faults(resources: tuple[CloudResource, ...]) -> tuple[CloudResource, ...]:
-    if faults := find_resource_faults(resources):
-        raise ConfigError(faults)
+def _without_faults(resources: tuple[CloudResource, ...], settings: CloudSettings) -> tuple[CloudResource, ...]:
+    faults = [*find_resource_faults(resources), *find_route_faults(resources, settings.max_routes)]
+    if faults:
+        raise ConfigError(sorted(faults))
     return resources
 
 

@@ -104,6 +104,7 @@ def _references_in(value: object) -> Iterator[ResourceReference]:
 class CloudSettings:
     """What the declaration does not say of a cloud: region, names of what it has, the zone of each site.
 
+    `max_routes` is how many routes Neutron allows a router (its setting of that name).
     `volume_type` is a type whose volumes the cloud encrypts. Without a `name_zone` no name is written into a DNS.
     """
 
@@ -116,3 +117,4 @@ class CloudSettings:
     availability_zones: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     agent_package: str = "motcua[edge]"
     """What pip installs on the machines of the agents inside."""
+    max_routes: int = 30

@@ -95,7 +95,7 @@ def _rules_of(plan: CloudPlan, dial: AllowedConnection) -> Iterator[VantageRule]
 def networks_of(plan: CloudPlan, end: Endpoint) -> tuple[str, ...]:
     """Return the networks of what an agent dials: of a component the machines of its zone; empty when none is known."""
     if end.kind != "component":
-        return remote_networks(plan, plan.systems[0], end)
+        return remote_networks(plan, end)
     zones = plan.system(end.system).zones
     return tuple(zone_subnets(zone).machines for zone in zones if zone.zone == end.zone and zone.cidr)
 
