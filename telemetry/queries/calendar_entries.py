@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from telemetry.core.calendar.calendar_values import describe_hours
 from telemetry.core.calendar.windows import Window, day_window, days_in
 from telemetry.core.scope import COUNTRY, Scope
+from telemetry.queries.declared_centres import declared_centres
 from telemetry.queries.errors import BadWindow
 from telemetry.queries.network import planned_maintenance
 
@@ -57,7 +58,7 @@ def calendar_entries(inventory: Inventory, window: Window) -> list[CalendarEntry
         msg = f"at most {MAX_WINDOW_MS // 86_400_000} days: use a shorter window"
         raise BadWindow(msg)
     scopes_by_change: dict[_Change, list[Scope]] = {}
-    centres = [centre for _, centre in sorted(inventory.centres.items()) if not centre.imported]
+    centres = declared_centres(inventory.centres.values())
     changes_by_calendar: dict[str, list[_Change]] = {}
     for centre in centres:
         version = centre.calendar.version

@@ -11,6 +11,7 @@ from telemetry.core.kpi.catalogue import all_indicators
 from telemetry.core.kpi.commitments import commitment_status
 from telemetry.core.kpi.yearly_indices import index_figures, index_measurement
 from telemetry.queries.buckets import QueryCost
+from telemetry.queries.declared_centres import declared_centres
 from telemetry.queries.indicator_figures import PartOfProvince
 from telemetry.queries.indicators import KINDS_OF_TOTALS, groups_of
 
@@ -44,7 +45,7 @@ def part_of(commitment: Commitment, inventory: Inventory) -> PartOfProvince:
     A unit has the centres of itself and of all units below it; an agency the centres that it owns, or else the desks of
     its services in every centre.
     """
-    declared = [centre for centre in inventory.centres.values() if not centre.imported]
+    declared = declared_centres(inventory.centres.values())
     if commitment.unit:
         own = frozenset(c.id for c in declared if is_within(c.unit, commitment.unit, inventory))
         return PartOfProvince(f"unit:{commitment.unit}", own)

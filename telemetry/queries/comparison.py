@@ -19,6 +19,7 @@ from telemetry.core.fold.totals import add_sums, add_to_sums
 from telemetry.core.inventory import ALWAYS_OPEN
 from telemetry.core.scope import Scope
 from telemetry.queries.buckets import bucket_query
+from telemetry.queries.declared_centres import declared_centres
 from telemetry.queries.queues import queue_history_rows
 
 if TYPE_CHECKING:
@@ -116,7 +117,7 @@ class Comparisons:
     def side(self, subject: ComparedSubject) -> ComparisonSide:
         """Return one side; raises NotFound or BadWindow."""
         network = self._network()
-        declared = [c for c in network.centres() if not c.imported]
+        declared = declared_centres(network.centres())
         centres = declared if subject.centre is None else [network.centre(subject.centre)]
         version, rows, now = network.inventory.version, network.snapshot.centres, self._clock()
         written_at = {c.id: network.snapshot.reopened_at(c.id) if c.id in rows else None for c in centres}

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from telemetry.queries.declared_centres import declared_centres
+
 if TYPE_CHECKING:
     from telemetry.core.inventory import Inventory, System
     from telemetry.core.scope import Scope
@@ -65,5 +67,5 @@ def impact_of(network: NetworkView, slos: SloIndex, scope: Scope) -> Impact:
 def dependent_centres(inventory: Inventory, system: System) -> tuple[str, ...]:
     """Return the declared centres, by id, with a service that cannot be given without a system."""
     services = set(system.services)
-    centres = sorted(inventory.centres.items())
-    return tuple(ident for ident, centre in centres if not centre.imported and services.intersection(centre.services))
+    centres = declared_centres(inventory.centres.values())
+    return tuple(centre.id for centre in centres if services.intersection(centre.services))

@@ -21,6 +21,7 @@ from telemetry.core.figures.outages import (
 from telemetry.core.inventory import local_date
 from telemetry.core.scope import Scope
 from telemetry.queries.buckets import DAY, OpenWindowsCache, QueryCost
+from telemetry.queries.declared_centres import declared_centres
 from telemetry.queries.errors import BadScope, BadWindow
 from telemetry.queries.lost_time import LostTimeReader, WatchedEntity
 
@@ -142,7 +143,7 @@ def _entity_ids(network: NetworkView, scope: Scope) -> tuple[str, ...]:
             return (scope.id,)
         case "device":
             return (network.device(scope.id).centre,)
-    centres = sorted(c.id for c in network.inventory.centres.values() if not c.imported)
+    centres = [c.id for c in declared_centres(network.inventory.centres.values())]
     if scope.kind == "province":
         centres = [ident for ident in centres if network.inventory.centres[ident].province == scope.id]
     return (*centres, *network.inventory.whole_systems)

@@ -18,6 +18,7 @@ from telemetry.core.kpi.figures import (
     PeriodFigures,
 )
 from telemetry.core.scope import Scope
+from telemetry.queries.declared_centres import declared_centres
 from telemetry.queries.queue_groups import add_offered_work, counters_by_bucket
 from telemetry.queries.queues import queue_history_rows
 
@@ -73,9 +74,8 @@ class IndicatorInputs:
     @property
     def centres(self) -> list[Centre]:
         """Return the declared centres by id, or those of the part; imported logs are no part of the province."""
-        centres = self.inventory.centres.values()
-        own = (c for c in centres if not c.imported and (self.part is None or c.id in self.part.centres))
-        return sorted(own, key=lambda c: c.id)
+        centres = declared_centres(self.inventory.centres.values())
+        return [c for c in centres if self.part is None or c.id in self.part.centres]
 
 
 class FigureBuckets:

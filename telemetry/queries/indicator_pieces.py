@@ -16,6 +16,7 @@ from telemetry.core.inventory import local_date
 from telemetry.core.kpi.stored_figures import decode_figures
 from telemetry.core.slo.periods import calendar_period
 from telemetry.queries.buckets import local_months
+from telemetry.queries.declared_centres import declared_centres
 from telemetry.queries.totals_cache import SETTLING_MS
 
 if TYPE_CHECKING:
@@ -130,8 +131,7 @@ def declaration_of(inventory: Inventory) -> str:
     """Return a digest of what is declared that figures of past months depend on: centres, systems and their hours."""
     centres = [
         (c.id, c.level, c.counters, c.services, c.owner_agency, c.calendar.version, c.declared_period)
-        for _, c in sorted(inventory.centres.items())
-        if not c.imported
+        for c in declared_centres(inventory.centres.values())
     ]
     systems = [
         (s.id, s.kind, s.calendar(inventory.zone).version, s.declared_period) for s in inventory.whole_systems.values()

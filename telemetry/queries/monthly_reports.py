@@ -40,6 +40,7 @@ from telemetry.core.scope import Scope
 from telemetry.core.slo.periods import calendar_period, settled_until
 from telemetry.queries.buckets import QueryCost
 from telemetry.queries.commitments import read_commitments
+from telemetry.queries.declared_centres import declared_centres
 from telemetry.queries.errors import BadWindow, NotFound
 from telemetry.queries.indicators import IndicatorOverview
 from telemetry.queries.period_history import DayRange, PeriodRows, history_of_centres
@@ -220,9 +221,8 @@ def build_report(queries: Queries, month: str, published: Sequence[PublishedFigu
     """Compute a month's report from totals; `published` are the rows that are published with it. Raises BadWindow."""
     inventory, window, zone = queries.inventory(), report_window(month, queries.zone()), queries.zone()
     before = calendar_period("month", window.start - 1, zone)
-    declared = sorted((c for c in inventory.centres.values() if not c.imported), key=lambda c: c.id)
-    days = _days_of(window, zone)
-    rows = queries.period_rows(None, days)
+    declared = declared_centres(inventory.centres.values())
+    rows = queries.period_rows(None, days := _days_of(window, zone))
     history = history_of_centres(declared, days, None, PeriodRows(rows, rows, rows), queries.now())
     earlier = queries.period_history(None, _days_of(before, zone))
     goals = _goals(inventory, local_date(window.end - 1, zone))

@@ -29,6 +29,7 @@ from telemetry.core.in_service import ALL_IN_SERVICE, covers
 from telemetry.core.inventory import ALWAYS_OPEN, Centre, Service
 from telemetry.core.scope import Scope
 from telemetry.core.slo.evaluation import scopes_of
+from telemetry.queries.declared_centres import declared_centres
 from telemetry.queries.errors import BadScope, NotFound
 from telemetry.queries.views import (
     NO_PLACE_FACTS,
@@ -87,7 +88,7 @@ class NetworkView:
 
     def declared_centres(self) -> list[CentreView]:
         """Return the inventory's centres by id."""
-        return [self.centre_view(c) for _, c in sorted(self.inventory.centres.items()) if not c.imported]
+        return [self.centre_view(c) for c in declared_centres(self.inventory.centres.values())]
 
     def imported_centres(self) -> list[CentreView]:
         """Return the centres of imported logs, by id."""
@@ -99,7 +100,7 @@ class NetworkView:
 
     def centres(self) -> list[Centre]:
         """Return all centres' declarations by id."""
-        declared = (c for c in self.inventory.centres.values() if not c.imported)
+        declared = declared_centres(self.inventory.centres.values())
         return sorted((*declared, *self._imported_declarations()), key=lambda c: c.id)
 
     def _imported_declarations(self) -> Iterator[Centre]:
@@ -172,7 +173,7 @@ class NetworkView:
                 return QueryScope(scope, "system", frozenset({text}), {scope.id: calendar}, self.inventory.zone)
             case "desk":
                 raise BadScope(text)
-        centres = [c for c in self.inventory.centres.values() if not c.imported]
+        centres = declared_centres(self.inventory.centres.values())
         if scope.kind == "province":
             centres = [c for c in centres if c.province == scope.id]
             if not centres and scope.id != self.inventory.province:

@@ -22,6 +22,7 @@ from telemetry.queries.budget_history import BudgetHistories
 from telemetry.queries.centre_days import CentreDays
 from telemetry.queries.comparison import Comparisons
 from telemetry.queries.completeness import StoreStatsCache
+from telemetry.queries.declared_centres import declared_centres
 from telemetry.queries.errors import BadScope, BadWindow, NotFound
 from telemetry.queries.forecasts import (
     expected_half_hours,
@@ -400,7 +401,7 @@ class Queries:
         return counter_figures(add_sums(sums.values()))
 
     def _declared_centres(self) -> list[Centre]:
-        return [c for c in self.network().centres() if not c.imported]
+        return declared_centres(self.network().centres())
 
     def days_with_tickets(self, centre: str, most: int) -> DayRange | None:
         """Return a centre's days from the first to the last with tickets, the newest `most` of them."""

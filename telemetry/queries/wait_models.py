@@ -21,6 +21,7 @@ from telemetry.core.queueing.wait_model_file import (
     decode_model,
     model_hash,
 )
+from telemetry.queries.declared_centres import declared_centres
 from telemetry.queries.settled_cache import SettledCache, settled_version
 from telemetry.store import WAIT_MODELS_CHECKPOINT, wait_backtest_name, wait_model_name
 
@@ -122,12 +123,12 @@ class WaitModelCards:
 
     def cards(self, centres: Iterable[Centre], now: int) -> list[WaitModelCard]:
         """Return the card of each centre with a model, a back-test or a promise, by centre."""
-        own = sorted((centre for centre in centres if not centre.imported), key=lambda centre: centre.id)
+        own = declared_centres(centres)
         return self._cards_of(own, self._days.read(own), now)
 
     def without_model(self, centres: Iterable[Centre], now: int) -> list[CentreWithoutModel]:
         """Return the declared centres that have no model, by centre."""
-        own = sorted((centre for centre in centres if not centre.imported), key=lambda centre: centre.id)
+        own = declared_centres(centres)
         days = self._days.read(own)
         modelled = {card.centre.id for card in self._cards_of(own, days, now) if card.model is not None}
         return [

@@ -9,6 +9,7 @@ from telemetry.core.calendar.windows import day_window
 from telemetry.core.inventory import local_date
 from telemetry.core.scope import Scope
 from telemetry.core.slo.periods import calendar_period
+from telemetry.queries.declared_centres import declared_centres
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
@@ -35,7 +36,7 @@ def dataset_coverage(
 ) -> DatasetCoverage:
     """Return what a dataset covers; declarations have no window."""
     zone, terms = inventory.zone, inventory.open_data
-    centres = [centre.id for centre in inventory.centres.values() if not centre.imported]
+    centres = [centre.id for centre in declared_centres(inventory.centres.values())]
     windows = [periods.window_of(Scope.centre(ident)) for ident in centres]
     begins = min((window.start for window in windows if window.length), default=now)
     if dataset.period == "declared":
