@@ -6,6 +6,7 @@ It must not decide anything; `infra.plan.cloud` builds it.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -136,9 +137,12 @@ class AllowedConnection:
     declared_at: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class CloudPlan:
-    """The desired state of all hosted systems of a province in one stage; the same declaration gives the same plan."""
+    """The desired state of all hosted systems of a province in one stage; the same declaration gives the same plan.
+
+    It has no slots, so that its indexes stay with it.
+    """
 
     province: str
     stage: str
@@ -156,4 +160,25 @@ class CloudPlan:
 
     def system(self, ident: str) -> SystemPlan:
         """Return a system's plan; raises KeyError."""
-        return {system.id: system for system in self.systems}[ident]
+        return self._systems_by_id[ident]
+
+    def connections_of(self, system: str, component: str) -> tuple[AllowedConnection, ...]:
+        """Return the connections with a component at an end, the declared ones first, each in the plan's order."""
+        return self._connections_by_end.get((system, component), ())
+
+    @cached_property
+    def components_by_path(self) -> Mapping[str, ComponentPlan]:
+        """Return the components of all systems by `system/component`."""
+        return {one.declared.path: one for system in self.systems for one in system.components}
+
+    @cached_property
+    def _systems_by_id(self) -> Mapping[str, SystemPlan]:
+        return {system.id: system for system in self.systems}
+
+    @cached_property
+    def _connections_by_end(self) -> Mapping[tuple[str, str], tuple[AllowedConnection, ...]]:
+        by_end: dict[tuple[str, str], list[AllowedConnection]] = {}
+        for one in (*self.connections, *self.platform_connections):
+            for system, name in {(end.system, end.name) for end in (one.source, one.target) if end.kind == "component"}:
+                by_end.setdefault((system, name), []).append(one)
+        return {end: tuple(own) for end, own in by_end.items()}

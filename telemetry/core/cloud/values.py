@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
@@ -327,11 +328,12 @@ class LockEntry:
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class CloudDeclaration:
     """Everything that is declared of the province's own cloud; empty when it hosts nothing.
 
-    `systems` are by id, each also one of the inventory's systems.
+    `systems` are by id, each also one of the inventory's systems. It has no slots, so that an index of it can stay
+    with it: a declaration that is made by replacing a field has an index of its own.
     """
 
     agencies: Mapping[str, Agency] = field(default_factory=lambda: MappingProxyType({}))
@@ -354,12 +356,21 @@ class CloudDeclaration:
 
     def components_of(self, system: str) -> tuple[Component, ...]:
         """Return a system's components in order of id."""
-        own = (component for component in self.components if component.system == system)
-        return tuple(sorted(own, key=lambda component: component.id))
+        return self._components_by_system.get(system, ())
 
     def component(self, end: FlowEnd) -> Component | None:
         """Return the component that an end names, None for another end or an undeclared one."""
-        if end.kind != "component":
-            return None
-        named = (one for one in self.components if (one.system, one.id) == (end.system, end.name))
-        return next(named, None)
+        return self._components_by_end.get((end.system, end.name)) if end.kind == "component" else None
+
+    @cached_property
+    def _components_by_end(self) -> Mapping[tuple[str, str], Component]:
+        """Return the components by system and id; of two with one path the first."""
+        return {(one.system, one.id): one for one in reversed(self.components)}
+
+    @cached_property
+    def _components_by_system(self) -> Mapping[str, tuple[Component, ...]]:
+        """Return each system's components in order of id."""
+        by_system: dict[str, list[Component]] = {}
+        for one in sorted(self.components, key=lambda component: component.id):
+            by_system.setdefault(one.system, []).append(one)
+        return {system: tuple(own) for system, own in by_system.items()}

@@ -6,7 +6,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from infra.plan.cloud import build_cloud_plan
-from tests.cloud_examples import ONESTOP, TODAY, base_declaration, base_lock, hosted_system, with_system
+from tests.cloud_examples import (
+    ONESTOP,
+    TODAY,
+    base_declaration,
+    base_lock,
+    component_end,
+    hosted_system,
+    outside,
+    with_system,
+)
 
 if TYPE_CHECKING:
     from infra.plan.cloud import CloudPlan
@@ -26,6 +35,24 @@ def test_the_base_system_has_its_project_and_three_zones() -> None:
         "vn83-onestop-database",
     ]
     assert [zone.cidr for zone in system.zones] == ["10.83.65.0/24", "10.83.129.0/24", "10.83.193.0/24"]
+
+
+def test_an_edited_declaration_or_plan_has_indexes_of_its_own() -> None:
+    base = base_declaration()
+    db = component_end(ONESTOP, "db")
+    assert base.component(db) is base.components[2]
+    assert [one.id for one in base.components_of(ONESTOP)] == ["app", "db", "web"]
+    fewer = replace(base, components=base.components[:2])
+    assert (fewer.component(db), len(fewer.components_of(ONESTOP))) == (None, 2)
+    assert base.component(outside("internet")) is None
+    plan = plan_of(base)
+    assert plan.connections_of(ONESTOP, "db")[0] in plan.connections
+    alone = replace(plan, connections=())
+    assert not any(one.origin == "declared" for one in alone.connections_of(ONESTOP, "db"))
+    every = [*plan.connections, *plan.platform_connections]
+    for one in plan.components_by_path.values():
+        own = [each for each in every if one.declared.path in {str(each.source), str(each.target)}]
+        assert list(plan.connections_of(ONESTOP, one.declared.id)) == own
 
 
 def test_a_quota_is_what_may_run_and_one_roll_out() -> None:

@@ -21,6 +21,7 @@ from infra.targets.kubernetes.cloud.objects import (
     zone_manifest,
 )
 from infra.targets.kubernetes.network import NODE_CACHE
+from telemetry.core.cloud.values import FlowEnd
 from telemetry.errors import ConfigError, Fault
 
 if TYPE_CHECKING:
@@ -61,14 +62,8 @@ def network_manifests(spec: HostedSpec, zone: ZonePlan) -> tuple[Manifest, ...]:
 
 def _own_connections(spec: HostedSpec, component: ComponentPlan) -> Iterator[AllowedConnection]:
     """Yield the connections of a component; asking for names is the zone's policy, not the component's."""
-    ident = component.declared.id
-    for connection in (*spec.plan.connections, *spec.plan.platform_connections):
-        if ident not in {connection.source.name, connection.target.name}:
-            continue
-        is_name = connection.target.kind == "platform" and connection.target.name == "dns"
-        if not is_name and (
-            is_end(component, connection, of_source=True) or is_end(component, connection, of_source=False)
-        ):
+    for connection in spec.plan.connections_of(component.declared.system, component.declared.id):
+        if not (connection.target.kind == "platform" and connection.target.name == "dns"):
             yield connection
 
 
@@ -106,8 +101,9 @@ def _named_end(spec: HostedSpec, end: Endpoint, *, across: bool) -> Endpoint:
 
 
 def _component_at(spec: HostedSpec, end: Endpoint) -> Component:
-    components = (one for one in spec.plan.declaration.components if one.id == end.name)
-    return next(one for one in components if one.system == end.system)
+    component = spec.plan.declaration.component(FlowEnd("component", end.name, end.system))
+    assert component is not None, f"{end} is planned, so it is declared"  # noqa: S101
+    return component
 
 
 def ports_of(connection: AllowedConnection) -> list[Manifest]:

@@ -205,7 +205,7 @@ def exposures_of(spec: HostedSpec, component: ComponentPlan) -> tuple[AllowedCon
     """Return the connections by which gateways of the edge reach a component."""
     return tuple(
         connection
-        for connection in spec.plan.connections
+        for connection in spec.plan.connections_of(component.declared.system, component.declared.id)
         if connection.source.kind == "edge" and is_end(component, connection, of_source=False)
     )
 

@@ -104,13 +104,14 @@ def bucket_name(target: ComponentPlan) -> str:
 
 def called_components(spec: HostedSpec, component: ComponentPlan) -> tuple[ComponentPlan, ...]:
     """Return the components that a component may call, in order of their paths."""
-    by_path = {one.declared.path: one for system in spec.plan.systems for one in system.components}
     targets = {
         str(connection.target)
-        for connection in spec.plan.connections
-        if is_end(component, connection, of_source=True) and connection.target.kind == "component"
+        for connection in spec.plan.connections_of(component.declared.system, component.declared.id)
+        if connection.origin != "platform"
+        and is_end(component, connection, of_source=True)
+        and connection.target.kind == "component"
     }
-    return tuple(by_path[path] for path in sorted(targets))
+    return tuple(spec.plan.components_by_path[path] for path in sorted(targets))
 
 
 def _container(spec: HostedSpec, component: ComponentPlan, *, hardened: bool) -> Manifest:
