@@ -57,7 +57,7 @@ def test_it_reads_the_copies_of_the_running_database_and_writes_none() -> None:
     assert store["spec"]["configuration"]["destinationPath"] == f"s3://{ZONE}-copies/"
     paths = {one["spec"]["dataFrom"][0]["extract"]["key"] for one in objects if one["kind"] == "ExternalSecret"}
     assert paths == {f"{ZONE}/db", f"{ZONE}/db/copies"}
-    assert {one["kind"] for one in objects}.isdisjoint({"ScheduledBackup", "PodMonitor"})
+    assert {one["kind"] for one in objects}.isdisjoint({"ScheduledBackup", "PodMonitor", "PrometheusRule"})
 
 
 def test_a_database_of_two_instances_is_drilled_without_waiting_for_a_second_one() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from infra.policy.cloud.admission_checks import ZONE_LABEL
+from infra.targets.kubernetes.cloud.database_rules import COPY_TIME_S, DatabaseLimits, database_rules
 from infra.targets.kubernetes.cloud.objects import (
     DATABASE_CLUSTER_LABEL,
     PART_OF_LABEL,
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 CLUSTER_KIND = "postgresql.cnpg.io/v1 Cluster"
 PLUGIN = "barman-cloud.cloudnative-pg.io"
 SEPARATED_INSTANCES = 3
-DAY_S = 86_400
+DAY_S, HOUR_S = 86_400, 3_600
 COPY_RETENTION_DAYS = 30
 MIN_TLS = "TLSv1.2"
 DATABASE, OWNER = "app", "app"
@@ -65,7 +66,14 @@ def _database_objects(
         kind="kubernetes.io/basic-auth",
     )  # fmt: skip
     copies = _copy_objects(spec, component) if has_copies(spec) else ()
-    return (owner, *copies, _cluster(spec, system, zone, component), _pod_monitor(component))
+    rules = database_rules(component, database_limits(spec, system, component))
+    return (owner, *copies, _cluster(spec, system, zone, component), _pod_monitor(component), rules)
+
+
+def database_limits(spec: HostedSpec, system: SystemPlan, component: ComponentPlan) -> DatabaseLimits:
+    """Return what the alerts of a database measure by: what is declared, and nothing of copies where none are made."""
+    copy_age_s = copy_interval_hours(spec) * HOUR_S + COPY_TIME_S if has_copies(spec) else 0
+    return DatabaseLimits(instances_of(system, component), copy_age_s)
 
 
 def _cluster(spec: HostedSpec, system: SystemPlan, zone: ZonePlan, component: ComponentPlan) -> Manifest:
@@ -157,13 +165,18 @@ def _copy_objects(spec: HostedSpec, component: ComponentPlan) -> tuple[Manifest,
 
 def copy_schedule(spec: HostedSpec, component: ComponentPlan) -> str:
     """Return when whole copies are made, in six fields: as often as the store says, at least once a day."""
+    minute = int(sha256_of(component.namespace, component.declared.id)[:8], 16) % 60
+    hours = copy_interval_hours(spec)
+    hour_field = "2" if hours == DAY_S // HOUR_S else f"*/{hours}"
+    return f"0 {minute} {hour_field} * * *"
+
+
+def copy_interval_hours(spec: HostedSpec) -> int:
+    """Return the hours between whole copies: as the store says, from one to a day."""
     every_s = min(
         (store.every_s for store in spec.plan.declaration.backups if store.medium == "objects"), default=DAY_S
     )
-    minute = int(sha256_of(component.namespace, component.declared.id)[:8], 16) % 60
-    hours = max(1, min(every_s, DAY_S) // 3600)
-    hour_field = "2" if hours == DAY_S // 3600 else f"*/{hours}"
-    return f"0 {minute} {hour_field} * * *"
+    return max(1, min(every_s, DAY_S) // HOUR_S)
 
 
 def _pod_monitor(component: ComponentPlan) -> Manifest:

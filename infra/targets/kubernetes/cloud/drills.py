@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 DRILL_LABEL: Final = "motcua.org/drill"
 COPIES: Final = "copies"
-_LEFT_OUT: Final = frozenset({"ScheduledBackup", "PodMonitor"})
+_LEFT_OUT: Final = frozenset({"ScheduledBackup", "PodMonitor", "PrometheusRule"})
 """What a drill would write copies with, or raise alerts by."""
 
 
