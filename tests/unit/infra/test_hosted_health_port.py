@@ -57,7 +57,10 @@ def test_zone_manage_alone_may_call_it(apart: HostedObjects) -> None:
         for rule in one["spec"].get("ingress", ())
         if any(port["port"] == 9080 for port in rule["ports"])
     ]
-    assert entering == [("platform.metrics-to-web-9080-in", "platform-metrics")]
+    assert sorted(entering) == [
+        ("platform.metrics-to-web-9080-in", "platform-metrics"),
+        ("vantage.manage-to-web-9080-in", "vn83-cloud-manage1"),
+    ]
     to_service = [
         one for one in apart.of("NetworkPolicy") if one["metadata"]["name"].startswith("platform.metrics-to-web")
     ]
@@ -68,7 +71,11 @@ def test_security_groups_open_it_to_zone_manage_and_the_balancer_calls_the_servi
     plan = build_cloud_plan(base_declaration(), province="vn83", stage="prod", today=TODAY)
     system = plan.system(ONESTOP)
     rules = [one for one in group_rules(plan, system) if one.port == 9080]
-    assert [(one.component, one.direction, one.remote) for one in rules] == [("web", "ingress", "10.84.0.54/32")]
+    # The platform's metrics, and the agent inside that zone.
+    manage = ("10.84.0.250/32", "10.84.0.54/32")
+    assert sorted((one.component, one.direction, one.remote) for one in rules) == [
+        ("web", "ingress", address) for address in manage
+    ]
     members = [one.properties for one in balancer_resources(plan, system, CloudSettings()) if one.kind == "member"]
     assert {one["protocol_port"] for one in members} == {8080}
 
