@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tests.engine.world import World
+    from tests.kube_server import KubeServer
 
 
 @pytest.fixture(scope="session")
@@ -43,3 +44,13 @@ def world_of(
     yield start
     for world in begun:
         world.end()
+
+
+@pytest.fixture(scope="module")
+def api_server(engine: str, request: pytest.FixtureRequest) -> KubeServer:
+    """A server; skips without the engine's provider, in CI too: it comes from no package archive."""
+    assert engine
+    if shutil.which("pulumi-resource-kubernetes") is None:
+        pytest.skip("put pulumi-resource-kubernetes on PATH (https://www.pulumi.com/docs/install/)")
+    server: KubeServer = request.getfixturevalue("kube_server")
+    return server

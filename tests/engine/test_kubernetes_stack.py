@@ -5,7 +5,6 @@ Nothing runs there but the API server: no pod becomes ready, so the provider is 
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -35,16 +34,6 @@ def without_waiting(args):
 pulumi.runtime.register_resource_transform(without_waiting)
 deploy_stack()
 """
-
-
-@pytest.fixture(scope="module")
-def api_server(engine: str, request: pytest.FixtureRequest) -> KubeServer:
-    """A server; skips without the engine's provider, in CI too: it comes from no package archive."""
-    assert engine
-    if shutil.which("pulumi-resource-kubernetes") is None:
-        pytest.skip("put pulumi-resource-kubernetes on PATH (https://www.pulumi.com/docs/install/)")
-    server: KubeServer = request.getfixturevalue("kube_server")
-    return server
 
 
 @dataclass
