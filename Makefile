@@ -75,3 +75,4 @@ screenshot: $(STAMP) ## take the pictures of docs/pictures again, in Chromium
 	@mkdir -p docs/pictures
 	@$(BIN)/pytest -q tests/flow/test_browser.py -k "picture or imported" --pictures docs/pictures
 	@$(BIN)/pytest -q tests/flow/test_tour.py --pictures docs/pictures
+	@$(BIN)/pytest -q tests/program/test_cloud_reports.py -k picture --pictures docs/pictures

@@ -44,6 +44,7 @@ PACKAGES = {
     "etcd": "etcd-server",
     "mosquitto": "mosquitto",
     "nginx": "nginx",
+    "pdftoppm": "poppler-utils",
     "prometheus-alertmanager": "prometheus-alertmanager",
     "promtool": "prometheus",
     "systemd-analyze": "systemd",

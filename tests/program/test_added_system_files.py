@@ -114,7 +114,7 @@ def test_of_a_servers_files_only_the_agents_and_the_board_of_hosted_systems_chan
     assert before.keys() == after.keys()
     changed = {path for path in after if after[path] != before[path]}
     assert {path for path in changed if not path.startswith("devices/")} == {"grafana/dashboards/hosted.json"}
-    own = {f"devices/{device}.toml" for device in ("vn83-cloud-manage1", "vn83-cloud-dmz1")}
+    own = {f"devices/{device}.toml" for device in world.devices if device.startswith("vn83-cloud-")}
     assert {path for path in changed if path.startswith("devices/")} == own | {
         f"devices/{device}.toml" for device in world.systems[ADDED].vantage
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
@@ -12,9 +13,11 @@ from motcua.cli.app import app
 from telemetry.errors import ConfigError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 SYSTEM = "vn83-onestop"
+MOST_BYTES = 220_000
 
 
 def written(*words: str) -> str:
@@ -37,9 +40,15 @@ def test_the_yearly_report_counts_the_eleven_systems_of_the_sample(tmp_path: Pat
 
 
 @pytest.mark.skipif(find_spec("weasyprint") is None, reason="WeasyPrint is missing: pip install 'motcua[server]'")
-def test_a_pdf_is_made(tmp_path: Path) -> None:
-    written("dossier", "--system", SYSTEM, "--out", str(tmp_path / "d.pdf"))
-    assert (tmp_path / "d.pdf").read_bytes().startswith(b"%PDF-")
+def test_a_pdf_is_made_and_the_documentation_has_a_picture_of_it(
+    tmp_path: Path, pictures: Path, require: Callable[[str], str]
+) -> None:
+    made = tmp_path / "d.pdf"
+    written("dossier", "--system", SYSTEM, "--out", str(made))
+    assert made.read_bytes().startswith(b"%PDF-")
+    words = ("-png", "-r", "90", "-f", "1", "-l", "1", "-singlefile")
+    subprocess.run([require("pdftoppm"), *words, made, pictures / "dossier"], check=True)
+    assert 20_000 < (pictures / "dossier.png").stat().st_size < MOST_BYTES
 
 
 @pytest.mark.parametrize(

@@ -172,11 +172,11 @@ _RULE_LIST = (
         _standard(3, "5.17.2.3") | _standard(4, "{x}.16.2.5, {x}.16.2.7"), admission=True,
     ),
     CloudRule(
-        "pod-hardened", 1, "Pod theo mức restricted", "Pods meet the restricted level",
+        "pod-hardened", 1, "Tiến trình chạy với quyền tối thiểu (mức restricted)", "Pods meet the restricted level",
         _standard(1, "{x}.5.2.1"), admission=True,
     ),
     CloudRule(
-        "image-pinned", 1, "Ảnh container ghim bằng digest", "Container images are pinned by digest",
+        "image-pinned", 1, "Phần mềm cài đặt được xác định bằng mã băm", "Container images are pinned by digest",
         _standard(1, "{x}.5.2.1"), admission=True,
     ),
     CloudRule(

@@ -5,6 +5,7 @@ It states what is declared, and counts. It must not say that a system meets a st
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 from infra.policy.cloud.catalogue import CLOUD_RULES
@@ -13,6 +14,7 @@ from infra.policy.cloud.dossier_words import (
     BUILT,
     COMPONENT_KINDS,
     DATA,
+    DECREES,
     ENDS,
     EXPOSURES,
     MEDIA,
@@ -20,6 +22,7 @@ from infra.policy.cloud.dossier_words import (
     PROTECTION_NAMES,
     RESULTS,
     SERVED,
+    STAGES,
     ZONES,
 )
 from infra.policy.cloud.report_tables import ReportDocument, ReportSection
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
     from telemetry.core.cloud.values import Component
 
 UNKNOWN: Final = "chưa khai báo"
+_DECREE_CLAUSE: Final = re.compile(r"(\d{3})(?:/(\d{4}))? Art\. (\d+)(?:\.(\d+))?(?:\.([a-zđ])(?![a-z]))?")
 _SPANS: Final = ((86_400, "ngày"), (3_600, "giờ"), (60, "phút"))
 
 
@@ -42,8 +46,8 @@ def build_dossier(plan: CloudPlan, system: SystemPlan, name_vi: str, findings: S
     return ReportDocument(
         f"Thuyết minh cấp độ: {name_vi}",
         (
-            f"Lập ngày {_day(plan.today)} từ khai báo của hệ thống {system.id}, môi trường {plan.stage}.",
-            "Phục vụ hồ sơ đề xuất cấp độ (Nghị định 331/2026/NĐ-CP, Điều 22).",
+            f"Lập ngày {_day(plan.today)} từ khai báo của hệ thống {system.id}, {STAGES[plan.stage]}.",
+            "Phục vụ hồ sơ đề xuất cấp độ (Điều 22 Nghị định 331/2026/NĐ-CP).",
             "Tài liệu liệt kê những gì đã khai báo và kết quả đối chiếu tự động.",
             "Tài liệu không thay cho thẩm định và không kết luận hệ thống đã đáp ứng tiêu chuẩn.",
         ),
@@ -92,8 +96,20 @@ def _span(seconds: int) -> str:
 
 
 def _clause(text: str) -> str:
-    """Return a clause as Vietnamese documents quote it."""
-    return text.replace("331 Art.", "331/2026, Điều").replace(" Art.", ", Điều")
+    """Return a clause as Vietnamese documents quote it: the point, the paragraph, the article, the decree.
+
+    >>> _clause("331 Art. 13.2.b")
+    'điểm b khoản 2 Điều 13 Nghị định 331/2026/NĐ-CP'
+    >>> _clause("TCVN 14423:2026 5.12.2.4 d")
+    'TCVN 14423:2026 5.12.2.4 d'
+    """
+    return _DECREE_CLAUSE.sub(_quoted, text)
+
+
+def _quoted(match: re.Match[str]) -> str:
+    decree, year, article, paragraph, point = match.groups()
+    parts = (f"điểm {point}" if point else "", f"khoản {paragraph}" if paragraph else "", f"Điều {article}")
+    return " ".join((*filter(None, parts), f"Nghị định {decree}/{year or DECREES.get(decree, '')}/NĐ-CP"))
 
 
 def _roles(plan: CloudPlan, system: SystemPlan) -> ReportSection:
@@ -103,9 +119,9 @@ def _roles(plan: CloudPlan, system: SystemPlan) -> ReportSection:
         return f"{agencies[ident].name_vi} ({ident})" if ident in agencies else f"{ident} ({UNKNOWN})"
 
     rows = (
-        ("Chủ quản hệ thống thông tin", agency(hosted.owner), "331/2026, Điều 4, 31"),
-        ("Đơn vị vận hành", agency(hosted.operator), "331/2026, Điều 5, 33"),
-        ("Đơn vị chuyên trách về an ninh mạng", agency(hosted.security), "331/2026, Điều 32"),
+        ("Chủ quản hệ thống thông tin", agency(hosted.owner), "Điều 4, Điều 31 Nghị định 331/2026/NĐ-CP"),
+        ("Đơn vị vận hành", agency(hosted.operator), "Điều 5, Điều 33 Nghị định 331/2026/NĐ-CP"),
+        ("Đơn vị chuyên trách về an ninh mạng", agency(hosted.security), "Điều 32 Nghị định 331/2026/NĐ-CP"),
     )
     return ReportSection("Các vai trò", (), ("Vai trò", "Cơ quan", "Căn cứ"), rows)
 
@@ -114,7 +130,7 @@ def _scope(system: SystemPlan) -> ReportSection:
     hosted = system.declared
     rows = (
         ("Mã hệ thống", hosted.id),
-        ("Loại hệ thống (Điều 9.2)", SERVED[hosted.serves]),
+        ("Loại hệ thống (khoản 2 Điều 9)", SERVED[hosted.serves]),
         ("Giải quyết thủ tục hành chính", "Có" if hosted.procedures else "Không"),
         ("Phạm vi truy cập", EXPOSURES[hosted.exposure]),
         ("Tên miền", hosted.host or "không có"),
@@ -146,7 +162,7 @@ def _level(system: SystemPlan) -> ReportSection:
         "Cấp độ và căn cứ",
         (
             f"Cấp độ đề xuất: {hosted.level} ({approved}). Cấp độ thấp nhất theo tiêu chí: {system.least_level}.",
-            "Khi có nhiều tiêu chí, áp dụng cấp độ cao nhất (Điều 8.2).",
+            "Khi có nhiều tiêu chí, áp dụng cấp độ cao nhất (khoản 2 Điều 8).",
         ),
         ("Cấp độ", "Tiêu chí", "Căn cứ"),
         rows,
@@ -159,7 +175,7 @@ def _zones(system: SystemPlan) -> ReportSection:
         (
             ZONES[zone.zone], zone.namespace, zone.cidr or "chưa cấp",
             f"{_cores(zone.quota.cpu_millicores)}, {_number(zone.quota.memory_mb)} MB",
-            f"{_number(zone.quota.disk_gb)} GB",
+            f"{_number(zone.quota.disk_gb)} GB" if zone.quota.disk_gb else "–",
         )
         for zone in system.zones
     )  # fmt: skip
@@ -207,6 +223,8 @@ def _connection_row(one: AllowedConnection) -> tuple[str, ...]:
 
 
 def _end(end: Endpoint) -> str:
+    if end.kind == "edge":
+        return f"{EXPOSURES[end.name]}, qua vùng mạng biên" if end.name in EXPOSURES else f"{ENDS['edge']}: {end.name}"
     return f"{end.system}/{end.name}" if end.kind == "component" else f"{ENDS[end.kind]}: {end.name}"
 
 
@@ -238,7 +256,7 @@ def _copies(plan: CloudPlan, system: SystemPlan) -> ReportSection:
 def _operation(plan: CloudPlan) -> ReportSection:
     logs = plan.declaration.logs
     sentence = (
-        f"Nhật ký lưu tập trung {logs.keep_days} ngày, tại {ZONES[logs.zone]}."
+        f"Nhật ký lưu tập trung {logs.keep_days} ngày, tại {ZONES[logs.zone].replace('Vùng', 'vùng', 1)}."
         if logs
         else "Chưa khai báo kho nhật ký."
     )
@@ -316,4 +334,6 @@ def _open_points(findings: Sequence[Finding]) -> ReportSection:
         for one in sorted(findings, key=lambda one: (one.severity != "mandatory", one.rule, one.where))
     )
     columns = ("Mức", "Quy tắc", "Nơi phát hiện", "Căn cứ")
-    return ReportSection("Những điểm còn phải xử lý", (), columns, rows, "Không có phát hiện nào vào ngày lập.")
+    return ReportSection(
+        "Những điểm còn phải xử lý", (), columns, rows, "Đến ngày lập không phát hiện điểm nào còn phải xử lý."
+    )

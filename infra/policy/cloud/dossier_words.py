@@ -83,5 +83,12 @@ BUILT: Final[Mapping[str, str]] = {
 }
 """What objects build, as `CLAUSES_BY_LEVEL` names it."""
 RESULTS: Final[Mapping[str, str]] = {
-    "built": "Có trong thiết kế", "checked": "Không có phát hiện", "named": "Minh chứng còn hạn",
+    "built": "Có trong thiết kế", "checked": "Không phát hiện sai lệch", "named": "Minh chứng còn hạn",
 }  # fmt: skip
+STAGES: Final[Mapping[str, str]] = {
+    "dev": "môi trường phát triển",
+    "stage": "môi trường thử nghiệm",
+    "prod": "môi trường vận hành chính thức",
+}
+DECREES: Final[Mapping[str, str]] = {"163": "2024", "331": "2026", "333": "2026", "356": "2025"}
+"""The year of each decree that a rule quotes."""

@@ -35,7 +35,7 @@ def yearly(declaration: CloudDeclaration, year: int = 2026) -> dict[str, ReportS
 def test_it_names_roles_zones_applications_and_the_reason_of_the_level() -> None:
     sections = dossier_of(base_declaration())
     assert sections["Các vai trò"].rows[0] == (
-        "Chủ quản hệ thống thông tin", "Ủy ban nhân dân tỉnh (vn83-ubnd)", "331/2026, Điều 4, 31",
+        "Chủ quản hệ thống thông tin", "Ủy ban nhân dân tỉnh (vn83-ubnd)", "Điều 4, Điều 31 Nghị định 331/2026/NĐ-CP",
     )  # fmt: skip
     assert [row[:3] for row in sections["Vùng mạng và địa chỉ"].rows] == [
         ("Vùng DMZ", f"{ONESTOP}-dmz", "10.83.65.0/24"),
@@ -45,7 +45,7 @@ def test_it_names_roles_zones_applications_and_the_reason_of_the_level() -> None
     assert [row[0] for row in sections["Ứng dụng và nơi cài đặt"].rows] == ["web", "app", "db"]
     level = sections["Cấp độ và căn cứ"]
     assert "Cấp độ đề xuất: 3 (Quyết định 01/QĐ ngày 01/09/2026)" in level.sentences[0]
-    assert any(row[2] == "331/2026, Điều 13.2.b" for row in level.rows)
+    assert any(row[2] == "điểm b khoản 2 Điều 13 Nghị định 331/2026/NĐ-CP" for row in level.rows)
     assert ("Số chủ thể dữ liệu cá nhân", "900.000") in sections["Dữ liệu xử lý"].rows
 
 
@@ -118,6 +118,6 @@ def test_cells_cannot_break_a_table() -> None:
     assert "| a\\|b | <script>  |" in render_markdown(document)
     assert "## 2. B\n\nnone\n" in render_markdown(document)
     html = render_html(document)
-    assert "<td>a|b</td>" in html
+    assert '<td class="whole">a|b</td>' in html
     assert "&lt;script&gt;" in html
     assert "<title>T &amp; U</title>" in html
