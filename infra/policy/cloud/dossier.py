@@ -103,10 +103,10 @@ def _clause(text: str) -> str:
     >>> _clause("TCVN 14423:2026 5.12.2.4 d")
     'TCVN 14423:2026 5.12.2.4 d'
     """
-    return _DECREE_CLAUSE.sub(_quoted, text)
+    return _DECREE_CLAUSE.sub(_decree_quote, text)
 
 
-def _quoted(match: re.Match[str]) -> str:
+def _decree_quote(match: re.Match[str]) -> str:
     decree, year, article, paragraph, point = match.groups()
     parts = (f"điểm {point}" if point else "", f"khoản {paragraph}" if paragraph else "", f"Điều {article}")
     return " ".join((*filter(None, parts), f"Nghị định {decree}/{year or DECREES.get(decree, '')}/NĐ-CP"))
