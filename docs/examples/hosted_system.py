@@ -49,8 +49,7 @@ portal = HostedSystem(PORTAL, **roles, serves="public", data="personal", level=3
                       procedures=True, exposure="internet", host="portal.example")  # fmt: skip
 System(PORTAL, SystemArgs(
     portal,
-    (Component(PORTAL, "web", "web", "dmz", "S", 2, 4, port=8080, health="/healthz", image="pages",
-               health_port=9080),
+    (Component(PORTAL, "web", "web", "dmz", "S", 2, 4, 0, 8080, "/healthz", "pages", health_port=9080),
      Component(PORTAL, "app", "app", "server", "S", 2, 2, port=8081, image="pages"),
      Component(PORTAL, "db", "database", "database", "L", 3, 3, 200, 5432, image="postgresql")),
     (flow("outside:internet", "vn83-portal/web", 8080, "people's pages"),
