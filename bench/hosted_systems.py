@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 SYSTEMS = 40
 STAGES = ("dev", "stage", "prod")
 DAY = date(2026, 11, 29)
+_AUTHORITY = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
 _DIGEST = f"sha256:{'0' * 64}"
 
 
@@ -99,7 +100,8 @@ def stack_options(stage: str) -> StackOptions:
     digests = {"web": _DIGEST, "app": _DIGEST, "postgresql": _DIGEST}
     return StackOptions.model_validate({
         "stage": stage, "target": "kubernetes",
-        "cloud": {"part": "hosted", "imageDigests": digests, "apiServerNetworks": ["10.84.0.2/32"]},
+        "cloud": {"part": "hosted", "imageDigests": digests, "apiServerNetworks": ["10.84.0.2/32"],
+                  "internalAuthority": _AUTHORITY},
     })  # fmt: skip
 
 

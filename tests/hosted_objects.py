@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from telemetry.core.cloud.values import CloudDeclaration
 
 Json = dict[str, Any]
+AUTHORITY = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
+"""In the form of a certificate; nothing reads it."""
 
 
 def cluster_options(declaration: CloudDeclaration, *, stage: str = "prod", **cloud: Any) -> StackOptions:  # noqa: ANN401
@@ -33,7 +35,8 @@ def cluster_options(declaration: CloudDeclaration, *, stage: str = "prod", **clo
     return StackOptions.model_validate({
         "stage": stage, "target": "kubernetes",
         "cloud": CloudOptions.model_validate({
-            "part": "hosted", "image_digests": digests, "api_server_networks": ["10.84.0.2/32"], **cloud,
+            "part": "hosted", "image_digests": digests, "api_server_networks": ["10.84.0.2/32"],
+            "internal_authority": AUTHORITY, **cloud,
         }),
         "kubernetes": KubernetesOptions(registry="registry.example"), "broker": {"host": "mqtt.example"},
     })  # fmt: skip

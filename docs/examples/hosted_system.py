@@ -34,7 +34,9 @@ shared = CloudDeclaration(
                   time_synchronised=True),
 )  # fmt: skip
 DIGESTS = dict.fromkeys(("pages", "gate", "postgresql"), "sha256:" + "0" * 64)
-cloud = CloudOptions(registry="registry.example", api_server_networks=("10.84.0.2/32",), image_digests=DIGESTS)
+AUTHORITY = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
+cloud = CloudOptions(registry="registry.example", api_server_networks=("10.84.0.2/32",), image_digests=DIGESTS,
+                     internal_authority=AUTHORITY)  # fmt: skip
 target = KubernetesTarget(StackOptions(stage="prod", target="kubernetes", cloud=cloud))
 province = Province("vn83", ProvinceArgs("prod", target, shared, date(2026, 11, 30)))
 

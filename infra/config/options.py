@@ -46,6 +46,7 @@ _SOURCES_OF_A_ROUTE = (
 )
 _LABEL_PATTERN = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _HOST_PATTERN = re.compile(r"(\*\.)?[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
+_CERTIFICATES_PATTERN = re.compile(r"(-----BEGIN CERTIFICATE-----\n[A-Za-z0-9+/=\n]+\n-----END CERTIFICATE-----\s*)+")
 _FIRST_DAY, _LAST_DAY = date(2000, 1, 1), date(2999, 12, 31)
 
 
@@ -78,6 +79,13 @@ def _check_url(value: str) -> str:
     return value.rstrip("/")
 
 
+def _check_certificates(value: str) -> str:
+    text = value.strip()
+    if text and not _CERTIFICATES_PATTERN.fullmatch(text):
+        raise ValueError("write certificates alone, as -----BEGIN CERTIFICATE----- … -----END CERTIFICATE-----")
+    return f"{text}\n" if text else ""
+
+
 def _reject_boolean(value: object) -> object:
     """Refuse true and false, which pydantic would accept as 1 and 0."""
     if isinstance(value, bool):
@@ -104,6 +112,8 @@ DnsLabel = Annotated[str, AfterValidator(_check_label)]
 HostAddress = Annotated[str, AfterValidator(_check_host)]
 IpNetwork = Annotated[str, AfterValidator(_check_network)]
 HttpAddress = Annotated[str, AfterValidator(_check_url)]
+CertificateText = Annotated[str, AfterValidator(_check_certificates)]
+"""Certificates in PEM, one or several; empty for none."""
 StrictInt = Annotated[int, BeforeValidator(_reject_boolean)]
 OptionDate = Annotated[date, BeforeValidator(_check_day_format), AfterValidator(_check_day_range)]
 SingleLineText = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]*$")]
@@ -222,7 +232,8 @@ class CloudOptions(_OptionsSection):
     """The hosted systems: the part that the stack deploys, and what a Kubernetes cluster below has by name.
 
     `part` is Motcua's own stack, the ground, or the hosted systems; each is a stack of its own. `own_system` is the id
-    of the hosted system that is Motcua itself, empty when none is.
+    of the hosted system that is Motcua itself, empty when none is. `internal_authority` holds the certificates by which
+    callers know those that `internal_issuer` gives to components.
     """
 
     part: Literal["motcua", "ground", "hosted"] = "motcua"
@@ -232,6 +243,8 @@ class CloudOptions(_OptionsSection):
     edge_namespace: DnsLabel = "edge"
     gateway_pod_label: SingleLineText = "gateway.networking.k8s.io/gateway-name"
     cluster_issuer: SingleLineText = "motcua"
+    internal_issuer: SingleLineText = "motcua-internal"
+    internal_authority: CertificateText = ""
     secret_store: SingleLineText = "motcua"  # noqa: S105 - the name of a ClusterSecretStore
     storage_provisioner: SingleLineText = "cinder.csi.openstack.org"
     storage_parameters: dict[str, str] = Field(default_factory=lambda: {"type": "encrypted"})

@@ -46,9 +46,9 @@ def resource_limits(workload: Workload) -> Manifest:
     }
 
 
-def probe(kind: str, port: str, path: str = "", *, every_s: int = 10, failures: int = 3) -> Manifest:
-    """Return a probe: `httpGet` of a path, or `tcpSocket`."""
-    target: Manifest = {"port": port, **({"path": path} if path else {})}
+def probe(kind: str, port: str, path: str = "", *, scheme: str = "", every_s: int = 10, failures: int = 3) -> Manifest:
+    """Return a probe: `httpGet` of a path, by HTTP without a `scheme`, or `tcpSocket`."""
+    target: Manifest = {"port": port, **({"path": path} if path else {}), **({"scheme": scheme} if scheme else {})}
     return {kind: target, "periodSeconds": every_s, "timeoutSeconds": 5, "failureThreshold": failures}
 
 

@@ -10,6 +10,7 @@ from hashlib import blake2b
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Literal
 
+from telemetry.core.cloud.encryption import speaks_tls
 from telemetry.core.hosted.inside_probes import (
     VANTAGE_ZONE,
     closed_paths,
@@ -119,8 +120,7 @@ def inside_target(cloud: CloudDeclaration, component: Component) -> tuple[str, s
     address = f"{service}.{namespace}.svc:{component.probe_port}"
     if not component.health:
         return "tcp", address
-    flows = [f for f in cloud.flows if (f.target.system, f.target.name) == (component.system, component.id)]
-    scheme = "https" if flows and all(f.tls for f in flows) and not component.health_port else "http"
+    scheme = "https" if speaks_tls(cloud, component) and not component.health_port else "http"
     return "http", f"{scheme}://{address}{component.health}"
 
 

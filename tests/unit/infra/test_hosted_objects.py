@@ -61,7 +61,9 @@ def test_the_base_declaration_becomes_its_namespaces_workloads_and_routes(base: 
     assert base.names("Deployment") == [f"{DMZ}/web", f"{SERVER}/app"]
     assert base.names("Cluster") == [f"{DATABASE}/db"]
     assert base.one("Cluster", f"{DATABASE}/db")["spec"]["instances"] == 3
-    assert base.names("HTTPRoute") == base.names("Certificate") == base.names("ListenerSet") == [f"{DMZ}/web"]
+    assert base.names("HTTPRoute") == base.names("ListenerSet") == [f"{DMZ}/web"]
+    inside = [f"{DMZ}/web.tls", f"{SERVER}/app.tls", f"{DATABASE}/db.tls"]
+    assert sorted(base.names("Certificate")) == sorted([f"{DMZ}/web", *inside])
 
 
 def test_the_base_declaration_has_four_policies_of_flows_one_of_the_edge_and_three_that_deny(
@@ -107,6 +109,7 @@ def test_the_kinds_of_other_operators_are_named(base: HostedObjects) -> None:
     assert set(required_kinds((*base.ground, *base.hosted))) == {
         "barmancloud.cnpg.io/v1 ObjectStore", "cert-manager.io/v1 Certificate",
         "external-secrets.io/v1 ExternalSecret", "gateway.networking.k8s.io/v1 Gateway",
+        "gateway.networking.k8s.io/v1 BackendTLSPolicy",
         "gateway.networking.k8s.io/v1 HTTPRoute", "gateway.networking.k8s.io/v1 ListenerSet",
         "monitoring.coreos.com/v1 PodMonitor", "monitoring.coreos.com/v1 PrometheusRule",
         "postgresql.cnpg.io/v1 Cluster", "postgresql.cnpg.io/v1 ScheduledBackup", "velero.io/v1 Schedule",
@@ -242,7 +245,9 @@ def test_the_credentials_of_a_database_are_of_one_path_in_both_namespaces(base: 
     environment = base.one("Deployment", f"{SERVER}/app")["spec"]["template"]["spec"]["containers"][0]["env"]
     values = {one["name"]: one.get("value", one.get("valueFrom")) for one in environment}
     assert values == {
-        "DB_HOST": f"db-rw.{DATABASE}.svc", "DB_PORT": "5432",
+        "TLS_CA": "/etc/motcua/tls/ca.crt", "TLS_CERTIFICATE": "/etc/motcua/tls/tls.crt",
+        "TLS_KEY": "/etc/motcua/tls/tls.key",
+        "DB_HOST": f"db-rw.{DATABASE}.svc", "DB_PORT": "5432", "DB_TLS": "yes",
         "DB_USERNAME": {"secretKeyRef": {"name": "db-access", "key": "username"}},
         "DB_PASSWORD": {"secretKeyRef": {"name": "db-access", "key": "password"}},
     }  # fmt: skip
@@ -296,7 +301,8 @@ def gateway_declaration() -> CloudDeclaration:
 def test_a_gateway_gets_tls_passed_through_at_its_own_port() -> None:
     found = hosted_objects(gateway_declaration())
     assert found.names("TLSRoute") == [f"{DMZ}/gw"]
-    assert found.names("HTTPRoute") == found.names("Certificate") == []
+    assert found.names("HTTPRoute") == found.names("BackendTLSPolicy") == []
+    assert f"{DMZ}/gw" not in found.names("Certificate"), "what the party outside is shown is the component's own"
     (listener,) = found.one("ListenerSet", f"{DMZ}/gw")["spec"]["listeners"]
     assert (listener["port"], listener["protocol"], listener["tls"]) == (5500, "TLS", {"mode": "Passthrough"})
     assert f"{DMZ}/edge.wan-to-gw-5500-in" in declared_policies(found)
@@ -451,7 +457,9 @@ def test_a_program_with_a_disk_has_a_volume_for_each_instance_that_stays() -> No
     assert set(store["spec"]["persistentVolumeClaimRetentionPolicy"].values()) == {"Retain"}
     pod = store["spec"]["template"]["spec"]
     mounted = {mount["name"] for mount in pod["containers"][0]["volumeMounts"]}
-    assert mounted == {"tmp", "data"} == {volume["name"] for volume in pod["volumes"]} | {claim["metadata"]["name"]}
+    assert (
+        mounted == {"tmp", "data", "tls"} == {volume["name"] for volume in pod["volumes"]} | {claim["metadata"]["name"]}
+    )
     assert found.names("Service").count(f"{SERVER}/app") == 1
 
 

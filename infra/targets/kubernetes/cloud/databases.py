@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from infra.policy.cloud.admission_checks import ZONE_LABEL
 from infra.targets.kubernetes.cloud.database_rules import COPY_TIME_S, DatabaseLimits, database_rules
+from infra.targets.kubernetes.cloud.encryption import certificate_name, has_certificate
 from infra.targets.kubernetes.cloud.objects import (
     DATABASE_CLUSTER_LABEL,
     PART_OF_LABEL,
@@ -106,6 +107,9 @@ def _cluster(spec: HostedSpec, system: SystemPlan, zone: ZonePlan, component: Co
             "nodeAffinity": _pool_preference(component),
         },
     }
+    if has_certificate(spec, component):
+        secret = certificate_name(component)
+        body["certificates"] = {"serverTLSSecret": secret, "serverCASecret": secret}
     if system.declared.rpo_s == 0 and instances > 1:
         body["postgresql"]["synchronous"] = {"method": "any", "number": 1, "dataDurability": "required"}
     if has_copies(spec):

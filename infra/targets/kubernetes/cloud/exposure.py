@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from infra.plan.cloud.connections import edge_port, flow_endpoint
+from infra.targets.kubernetes.cloud.encryption import backend_policy, has_certificate
 from infra.targets.kubernetes.cloud.objects import component_manifest, exposures_of, object_name
+from infra.targets.kubernetes.cloud.pods import SERVICE_PORT_NAME, service_host
 from infra.targets.kubernetes.door import GATEWAY_GROUP
 from telemetry.errors import Fault
 
@@ -89,6 +91,8 @@ def _exposed_manifests(spec: HostedSpec, exposed: ExposedComponent) -> Iterator[
         yield _certificate(spec, exposed)
     yield _listeners(spec, exposed)
     yield _route(exposed)
+    if not exposed.passes_through and has_certificate(spec, exposed.component):
+        yield backend_policy(exposed.component, service_host(exposed.component), SERVICE_PORT_NAME)
 
 
 def certificate_secret(component: ComponentPlan) -> str:

@@ -9,6 +9,7 @@ import re
 from typing import TYPE_CHECKING
 
 from infra.targets.kubernetes.cloud.databases import database_manifests
+from infra.targets.kubernetes.cloud.encryption import authority_faults, component_certificates
 from infra.targets.kubernetes.cloud.exposure import exposure_faults, exposure_manifests
 from infra.targets.kubernetes.cloud.ground import ground_faults, ground_objects
 from infra.targets.kubernetes.cloud.network import network_manifests
@@ -73,6 +74,7 @@ def system_manifests(spec: HostedSpec, system: SystemPlan) -> tuple[Manifest, ..
             for zone in system.zones
             for manifest in (
                 *network_manifests(spec, zone),
+                *component_certificates(spec, zone),
                 *caller_secrets(spec, zone),
                 *database_manifests(spec, system, zone),
                 *store_manifests(spec, system, zone),
@@ -93,7 +95,7 @@ def _running_manifests(spec: HostedSpec, system: SystemPlan, zone: ZonePlan) -> 
 
 def hosted_faults(spec: HostedSpec) -> list[Fault]:
     """Return a fault for everything that no cluster could run: promises, images, networks, queues, hosts."""
-    faults = [*ground_faults(spec), *_digest_faults(spec)]
+    faults = [*ground_faults(spec), *_digest_faults(spec), *authority_faults(spec)]
     for system in spec.plan.systems:
         faults += [*queue_faults(spec, system), *bucket_faults(spec, system), *exposure_faults(spec, system)]
         faults += [fault for zone in system.zones for fault in _network_faults(spec, zone)]

@@ -8,6 +8,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from infra.policy.cloud.admission_checks import ZONE_LABEL
+from infra.targets.kubernetes.cloud.encryption import (
+    TLS_FOLDER,
+    TLS_VOLUME,
+    has_certificate,
+    tls_variables,
+    tls_volume,
+)
 from infra.targets.kubernetes.cloud.objects import (
     SEPARATED_LEVEL,
     component_labels,
@@ -62,7 +69,7 @@ def pod_template(
         "terminationGracePeriodSeconds": 30,
         "securityContext": security,
         "containers": [_container(spec, component, hardened=hardened)],
-        "volumes": _volumes(component, storage_class),
+        "volumes": [*_volumes(component, storage_class), tls_volume(spec, component)],
     }
     body |= scheduling(system, component)
     return {"metadata": {"labels": component_labels(component)}, "spec": body}
@@ -118,6 +125,7 @@ def _container(spec: HostedSpec, component: ComponentPlan, *, hardened: bool) ->
     mounts: list[Manifest] = [{"name": "tmp", "mountPath": "/tmp"}]  # noqa: S108 - an emptyDir
     if component.declared.disk_gb:
         mounts.append({"name": DATA_VOLUME, "mountPath": DATA_FOLDER})
+    mounts.append({"name": TLS_VOLUME, "mountPath": TLS_FOLDER, "readOnly": True})
     security: Manifest = {"allowPrivilegeEscalation": False}
     if hardened:
         security |= {"readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
@@ -125,12 +133,12 @@ def _container(spec: HostedSpec, component: ComponentPlan, *, hardened: bool) ->
         "name": object_name(component.declared),
         "image": image_reference(spec, component),
         "imagePullPolicy": "IfNotPresent",
-        "env": list(_environment(spec, component)),
+        "env": [*tls_variables(spec, component), *_environment(spec, component)],
         "ports": container_ports(component),
         "resources": resources(component),
         "volumeMounts": mounts,
         "securityContext": security,
-        **_probes(component),
+        **_probes(spec, component),
     }
     return {name: value for name, value in container.items() if value not in ([], {})}
 
@@ -155,23 +163,29 @@ def _environment(spec: HostedSpec, component: ComponentPlan) -> Iterator[Manifes
                 {f"{prefix}_URL": platform_url(spec, "objects"), f"{prefix}_BUCKET": bucket_name(target)}
             )
         else:
-            yield from plain_variables({f"{prefix}_HOST": service_host(target), f"{prefix}_PORT": str(declared.port)})
+            by_tls = "yes" if has_certificate(spec, target) else "no"
+            yield from plain_variables(
+                {f"{prefix}_HOST": service_host(target), f"{prefix}_PORT": str(declared.port), f"{prefix}_TLS": by_tls}
+            )
         if own_system:
             for key in CREDENTIAL_KEYS.get(declared.kind, ()):
                 variable = f"{prefix}_{key.upper().replace('-', '_')}"
                 yield secret_variable(variable, credentials_name(target), key)
 
 
-def _probes(component: ComponentPlan) -> dict[str, Manifest]:
+def _probes(spec: HostedSpec, component: ComponentPlan) -> dict[str, Manifest]:
+    """Return the probes of the hosts: by HTTPS at a port that speaks TLS, whose certificate they do not check."""
     declared = component.declared
     if not declared.port or declared.kind == "job":
         return {}
     port = HEALTH_PORT_NAME if declared.health_port else SERVICE_PORT_NAME
     way = ("httpGet", port, declared.health) if declared.health else ("tcpSocket", port)
+    by_tls = declared.health and not declared.health_port and has_certificate(spec, component)
+    scheme = "HTTPS" if by_tls else ""
     return {
-        "startupProbe": probe(*way, every_s=5, failures=60),
-        "livenessProbe": probe(*way, every_s=20),
-        "readinessProbe": probe(*way),
+        "startupProbe": probe(*way, scheme=scheme, every_s=5, failures=60),
+        "livenessProbe": probe(*way, scheme=scheme, every_s=20),
+        "readinessProbe": probe(*way, scheme=scheme),
     }
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from infra.targets.kubernetes.cloud.encryption import certificate_name, has_certificate
 from infra.targets.kubernetes.cloud.objects import (
     DATABASE_CLUSTER_LABEL,
     component_manifest,
@@ -99,12 +100,14 @@ def _queue(spec: HostedSpec, system: SystemPlan, zone: ZonePlan, component: Comp
     storage_class = storage_class_of(spec, system, zone)
     if storage_class:
         persistence["storageClassName"] = storage_class
-    body = {
+    body: Manifest = {
         "replicas": component.declared.least,
         "image": image_reference(spec, component),
         "persistence": persistence,
         "resources": resources(component),
     }
+    if has_certificate(spec, component):
+        body["tls"] = {"secretName": certificate_name(component), "disableNonTLSListeners": True}
     return component_manifest(component, "rabbitmq.com/v1beta1 RabbitmqCluster", spec=body)
 
 
