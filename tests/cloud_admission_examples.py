@@ -7,11 +7,15 @@ from __future__ import annotations
 
 from copy import deepcopy
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from infra.policy.cloud.exceptions import exception_label
+from infra.policy.cloud.exceptions import NAMESPACE_PART, UNEXCEPTED_RULES, exception_label
 
 Json = dict[str, Any]
+TODAY = datetime.now(UTC).date()
+UNTIL, ENDED = ((TODAY + timedelta(days=days)).isoformat() for days in (30, -2))
+"""Last days of exceptions: the API server compares them with its own clock."""
 IMAGE = "registry.example/onestop-app@sha256:" + "a" * 64
 LEVEL_2, LEVEL_3, LEVEL_4, EDGE = "vn83-docs-server", "vn83-onestop-server", "vn83-identity-server", "gateways"
 
@@ -236,6 +240,25 @@ GATEWAY = named(
         ],
     },
 )
+LISTENERS = named(
+    "gateway.networking.k8s.io/v1 ListenerSet",
+    "app",
+    spec={
+        "parentRef": {"name": "internet", "namespace": EDGE},
+        "listeners": deepcopy(GATEWAY["spec"]["listeners"]),
+    },
+)
+BACKEND = named(
+    "gateway.networking.k8s.io/v1 BackendTLSPolicy",
+    "app",
+    spec={
+        "targetRefs": [{"group": "", "kind": "Service", "name": "app"}],
+        "validation": {
+            "hostname": "app.vn83-onestop-server.svc",
+            "caCertificateRefs": [{"group": "", "kind": "ConfigMap", "name": "internal-authority"}],
+        },
+    },
+)
 INGRESS = named(
     "networking.k8s.io/v1 Ingress",
     "app",
@@ -313,6 +336,13 @@ def _store_and_service_examples() -> tuple[AdmissionExample, ...]:
         ("tls", "protocol without TLS", GATEWAY, edited(edited(GATEWAY, "spec.listeners.0.protocol", "HTTP"),
                                               "spec.listeners.0.tls", None)),
         ("tls", "ends TLS without", GATEWAY, edited(GATEWAY, "spec.listeners.0.tls", OWN_TLS)),
+        ("tls", "protocol without TLS", LISTENERS, edited(edited(LISTENERS, "spec.listeners.0.protocol", "HTTP"),
+                                              "spec.listeners.0.tls", None)),
+        ("tls", "ends TLS without", LISTENERS, edited(LISTENERS, "spec.listeners.0.tls", OWN_TLS)),
+        (
+            "tls", "not by every public one", BACKEND,
+            edited(BACKEND, "spec.validation", {"hostname": "app.example", "wellKnownCACertificates": "System"}),
+        ),
         ("tls", "Ingress lacks", INGRESS, edited(INGRESS, "spec.tls", None)),
         (
             "tls", "TLS 1.2 or newer", CLUSTER,
@@ -409,14 +439,46 @@ def _workload_examples() -> tuple[AdmissionExample, ...]:
     return tuple(AdmissionExample(*case) for case in cases)
 
 
-EXAMPLES = (*_flow_examples(), *_store_and_service_examples(), *_workload_examples())
+def _exception_examples() -> tuple[AdmissionExample, ...]:
+    def excepted_from(rule: str, until: str, **labels: str) -> Json:
+        own = {**DEPLOYMENT["metadata"]["labels"], exception_label(rule): until, **labels}
+        return edited(DEPLOYMENT, "metadata.labels", own)
+
+    good = excepted_from("replicas", UNTIL)
+    later = (TODAY + timedelta(days=31)).isoformat()
+    elsewhere = {"motcua.org/component": "app"}
+    cases = (
+        ("nobody declared", excepted_from("replicas", later)),
+        ("nobody declared", excepted_from("admin-source", UNTIL)),
+        ("nobody declared", excepted_from("replicas", UNTIL, **elsewhere)),
+        ("nobody declared", excepted_from("exception-dated", UNTIL)),
+        ("last day of an exception", excepted_from("replicas", ENDED)),
+    )  # fmt: skip
+    return tuple(AdmissionExample("exception-dated", problem, good, bad) for problem, bad in cases)
+
+
+EXAMPLES = (*_flow_examples(), *_store_and_service_examples(), *_workload_examples(), *_exception_examples())
 """To be sent with `dryRun=All` to a cluster with the policies of stage prod: good ones pass, bad ones are refused."""
 
 
-def excepted(example: AdmissionExample, until: str = "2027-01-31") -> Json:
+EXCEPTED_EXAMPLES = tuple(one for one in EXAMPLES if one.rule not in UNEXCEPTED_RULES)
+"""The examples of rules that may have exceptions."""
+
+
+def excepted(example: AdmissionExample) -> Json:
     """Return the bad object with the label of a dated exception from its rule: it must be admitted by the policy."""
     labels = example.bad["metadata"].get("labels", {})
-    return edited(example.bad, "metadata.labels", {**labels, exception_label(example.rule): until})
+    return edited(example.bad, "metadata.labels", {**labels, exception_label(example.rule): UNTIL})
+
+
+def _exception_key(example: AdmissionExample) -> str:
+    meta = example.bad["metadata"]
+    place = f"{meta['name']}.{NAMESPACE_PART}" if example.bad["kind"] == "Namespace" else meta["namespace"]
+    return f"{example.rule}.{UNTIL}.{place}"
+
+
+EXCEPTION_KEYS = frozenset({*map(_exception_key, EXCEPTED_EXAMPLES), f"replicas.{ENDED}.{LEVEL_3}"})
+"""The declared exceptions of the examples, one of which has ended."""
 
 
 AT_LEVEL_2 = tuple(

@@ -17,6 +17,8 @@ from infra.targets.kubernetes.cloud.vantage import AGENT_IMAGE
 from tests.cloud_examples import TODAY
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from telemetry.core.cloud.values import CloudDeclaration
 
 Json = dict[str, Any]
@@ -71,9 +73,15 @@ def object_path(manifest: Json) -> str:
     return f"{meta['namespace']}/{meta['name']}" if "namespace" in meta else str(meta["name"])
 
 
-def hosted_objects(declaration: CloudDeclaration, *, stage: str = "prod", **cloud: Any) -> HostedObjects:  # noqa: ANN401
+def hosted_objects(
+    declaration: CloudDeclaration,
+    *,
+    stage: str = "prod",
+    today: date = TODAY,
+    **cloud: Any,  # noqa: ANN401 - options
+) -> HostedObjects:
     """Return the objects of a declaration."""
-    plan = build_cloud_plan(declaration, province="vn83", stage=stage, today=TODAY)
+    plan = build_cloud_plan(declaration, province="vn83", stage=stage, today=today)
     options = cluster_options(declaration, stage=stage, **cloud)
     settings = dict.fromkeys(vantage_namespaces(plan.province), 'device = "…"\n')
     agents = agent_manifests(plan, options, settings)

@@ -35,11 +35,9 @@ shared = CloudDeclaration(
 )  # fmt: skip
 DIGESTS = dict.fromkeys(("pages", "gate", "postgresql"), "sha256:" + "0" * 64)
 AUTHORITY = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
-cloud = CloudOptions(registry="registry.example", api_server_networks=("10.84.0.2/32",), image_digests=DIGESTS,
-                     internal_authority=AUTHORITY)  # fmt: skip
+cloud = CloudOptions(image_digests=DIGESTS, api_server_networks=("10.84.0.2/32",), internal_authority=AUTHORITY)
 target = KubernetesTarget(StackOptions(stage="prod", target="kubernetes", cloud=cloud))
 province = Province("vn83", ProvinceArgs("prod", target, shared, date(2026, 11, 30)))
-
 LGSP, PORTAL = "vn83-lgsp", "vn83-portal"
 roles = {"owner": "vn83-ubnd", "operator": "vn83-dit", "security": "vn83-police"}
 lgsp = HostedSystem(LGSP, **roles, serves="infrastructure", data="private", level=3, site="main")
@@ -51,7 +49,7 @@ portal = HostedSystem(PORTAL, **roles, serves="public", data="personal", level=3
                       procedures=True, exposure="internet", host="portal.example")  # fmt: skip
 System(PORTAL, SystemArgs(
     portal,
-    (Component(PORTAL, "web", "web", "dmz", "S", 2, 4, 0, 8080, "/healthz", "pages", health_port=9080),
+    (Component(PORTAL, "web", "web", "dmz", "S", 2, 4, port=8080, health="/healthz", health_port=9080, image="pages"),
      Component(PORTAL, "app", "app", "server", "S", 2, 2, port=8081, image="pages"),
      Component(PORTAL, "db", "database", "database", "L", 3, 3, 200, 5432, image="postgresql")),
     (flow("outside:internet", "vn83-portal/web", 8080, "people's pages"),

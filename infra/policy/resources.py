@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from infra.plan.influx import TOKEN_ROLES, TOTALS_TIERS, role_permissions
 from infra.plan.values import BucketPermission
 from infra.policy.catalogue import new_finding
-from infra.policy.cloud.manifests import HOSTED_RULE_IDS, check_hosted_manifest
+from infra.policy.cloud.manifests import HOSTED_RULE_IDS, NOTHING_KNOWN, KnownExceptions, check_hosted_manifest
 from infra.policy.cloud.openstack import check_hosted_resource
 from infra.policy.manifests import UNKNOWN, check_manifest
 from infra.policy.rules import is_open_network, retention_problem
@@ -29,13 +29,18 @@ PUBLIC_PORTS = (80, 443, 8883)
 """Ports that every network may reach: the proxy and the broker, both with TLS."""
 
 
-def resource_violations(kind: str, props: Mapping[str, object], name: str = "") -> list[Finding]:
-    """Return every breach of one resource; `kind` is its type token, `name` its name in the stack."""
+def resource_violations(
+    kind: str, props: Mapping[str, object], name: str = "", known: KnownExceptions = NOTHING_KNOWN
+) -> list[Finding]:
+    """Return every breach of one resource; `kind` is its type token, `name` its name in the stack.
+
+    `known` says which exceptions of hosted systems were declared.
+    """
     properties = dict(props)
     if kind.startswith("kubernetes:"):
         if "kind" not in properties:
             return []
-        return sorted([*check_manifest(properties), *check_hosted_manifest(properties)])
+        return sorted([*check_manifest(properties), *check_hosted_manifest(properties, known)])
     if kind.startswith("openstack:"):
         type_name = kind.rpartition(":")[2]
         rule = _OPENSTACK_CHECKS.get(type_name)

@@ -14,7 +14,10 @@ from tests.cloud_admission_examples import (
     AT_LEVEL_2,
     CLAIM,
     EXAMPLES,
+    EXCEPTED_EXAMPLES,
+    EXCEPTION_KEYS,
     NAMESPACES,
+    UNTIL,
     AdmissionExample,
     edited,
     excepted,
@@ -31,7 +34,9 @@ if TYPE_CHECKING:
     from tests.kube_server import KubeServer
 
 pytestmark = pytest.mark.kube
-POLICIES = admission_objects(base_declaration(), "prod", "vn83")
+EXCEPTION_POLICY = ("ValidatingAdmissionPolicy", "", "motcua-exception-dated")
+RAISED = "vn83-raised-database"
+POLICIES = admission_objects(base_declaration(), "prod", "vn83", EXCEPTION_KEYS | {f"system-apart.{UNTIL}.{RAISED}"})
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +64,7 @@ def test_the_bad_object_is_refused_for_its_own_reason_and_the_good_one_admitted(
     rolled.server.apply(example.good, dry_run=True)
 
 
-@pytest.mark.parametrize("example", EXAMPLES, ids=str)
+@pytest.mark.parametrize("example", EXCEPTED_EXAMPLES, ids=str)
 def test_a_dated_exception_admits_the_object_that_its_rule_refuses(rolled: RollOut, example: AdmissionExample) -> None:
     until_refused(lambda: rolled.server.apply(example.bad, dry_run=True))
     refusal = refusal_of(lambda: rolled.server.apply(excepted(example), dry_run=True, warnings=True))
@@ -86,12 +91,34 @@ def test_without_its_binding_a_policy_refuses_nothing(rolled: RollOut) -> None:
         rolled.server.apply(binding)
 
 
+def test_what_an_ended_exception_allowed_goes_on_to_run_and_is_not_edited(rolled: RollOut) -> None:
+    """A database's operator labels its volumes at a failover: the end of a paper must not stop it."""
+    server = rolled.server
+    running = excepted(next(one for one in EXAMPLES if one.problem == "two instances"))
+    running = edited(running, "metadata.name", "ended")
+    until_admitted(lambda: server.apply(running))
+    (declared,) = [one for one in POLICIES if key_of(one) == EXCEPTION_POLICY]
+    after = admission_objects(base_declaration(), "prod", "vn83", [key for key in EXCEPTION_KEYS if "replicas." not in key])
+    server.apply(next(one for one in after if key_of(one) == EXCEPTION_POLICY))
+    try:
+        anew = edited(running, "metadata.name", "ended-anew")
+        refused = until_refused(lambda: server.apply(anew, dry_run=True))
+        assert "an exception that nobody declared" in refused.message
+        labels = {**running["metadata"]["labels"], "example/role": "primary"}
+        server.apply(edited(running, "metadata.labels", labels), dry_run=True)
+        longer = edited(running, "spec.minReadySeconds", 5)
+        assert "nobody declared" in refusal_of(lambda: server.apply(longer, dry_run=True))
+    finally:
+        server.apply(declared)
+        until_admitted(lambda: server.apply(anew, dry_run=True))
+
+
 def test_a_volume_of_the_former_class_needs_its_exception_before_the_level_rises(rolled: RollOut) -> None:
     """The selector of a binding matches when the old or the new object does: later, even the label is refused."""
-    server, place = rolled.server, "vn83-raised-database"
+    server, place = rolled.server, RAISED
     server.apply(namespace(place, 2, "vn83-raised"))
     former = edited(edited(CLAIM, "metadata.namespace", place), "spec.storageClassName", "standard")
-    labels = {"motcua.org/exception-system-apart": "2026-12-30"}
+    labels = {"motcua.org/exception-system-apart": UNTIL}
     excepted_claim = edited(edited(former, "metadata.name", "excepted"), "metadata.labels", labels)
     for claim in (former, excepted_claim):
         server.apply(claim)

@@ -18,12 +18,12 @@ from infra.targets.kubernetes.cloud.drills import drill_manifests
 from infra.targets.kubernetes.cloud.objects import has_own_pods, object_name
 from telemetry import inventory
 from telemetry.core.cloud.values import PolicyException
-from tests.cloud_admission_examples import EXAMPLES, NAMESPACES
-from tests.cloud_examples import TODAY, base_components, base_declaration, base_flows, base_lock, hosted_system
+from tests.cloud_admission_examples import EXAMPLES, NAMESPACES, TODAY as EXAMPLES_TODAY
+from tests.cloud_examples import base_components, base_declaration, base_flows, base_lock, hosted_system
 from tests.conftest import CHECKOUT
 from tests.hosted_objects import HostedObjects, cluster_options, hosted_objects
 from tests.kube.objects import claim, namespace, pods_of
-from tests.kube.policies import until_admitted, until_refused
+from tests.kube.policies import refusal_of, until_admitted, until_refused
 from tests.kube.rollouts import RollOut, changed, key_of
 from tests.kube_server import Refused
 from tests.own_objects import MOTCUA, own_objects
@@ -42,6 +42,7 @@ pytestmark = pytest.mark.kube
 BEFORE, AFTER = (CHECKOUT / "inventory" / name for name in ("bentre-2021", "vinhlong-2025"))
 """A province, and the one that it became part of: its systems have the same ids."""
 DRILLED = "vn83-onestop"
+EXCEPTION_POLICY = ("ValidatingAdmissionPolicy", "", "motcua-exception-dated")
 GONE, VENDOR = "vn83-participation", "vn83-vendor"
 FORMER, RENAMED = "vn83-permits", "vn83-licences"
 DATA_KINDS = {"Namespace", "StorageClass", "Cluster", "StatefulSet", "PersistentVolumeClaim"}
@@ -215,7 +216,13 @@ def numbered(one: Json, number: int) -> Json:
 
 
 def test_a_dated_exception_admits_the_nodes_network_in_its_own_zone_alone(hosted: Hosted) -> None:
-    found = hosted_objects(with_exception())
+    found = hosted_objects(with_exception(), today=EXAMPLES_TODAY)
+    (declared,) = (one for one in found.ground if key_of(one) == EXCEPTION_POLICY)
+    (space,) = (one for one in found.of("Namespace") if one["metadata"]["name"] == f"{VENDOR}-dmz")
+    refusal = refusal_of(lambda: hosted.server.apply(space, warnings=True))
+    assert "an exception that nobody declared" in refusal
+    hosted.server.apply(declared)
+    until_admitted(lambda: hosted.server.apply(space, dry_run=True, warnings=True))
     web = found.one("Deployment", f"{VENDOR}-dmz/web")
     RollOut(hosted.server, tuple(one for one in found.hosted if one is not web)).apply()
     hosted.server.apply(web, warnings=True)  # Pod Security goes on to warn of what the exception admits
@@ -230,7 +237,7 @@ def test_a_dated_exception_admits_the_nodes_network_in_its_own_zone_alone(hosted
 
 def with_exception() -> CloudDeclaration:
     """Return the base declaration under another id, with an exception for its web component."""
-    until = TODAY + timedelta(days=30)
+    until = EXAMPLES_TODAY + timedelta(days=30)
     exception = PolicyException("pod-hardened", f"{VENDOR}/web", "the vendor's image runs as root", "vn83-dit", until)
     return replace(
         base_declaration(), systems={VENDOR: hosted_system(VENDOR)}, components=base_components(VENDOR),

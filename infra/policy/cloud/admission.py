@@ -18,10 +18,10 @@ from infra.policy.cloud.admission_checks import (
     admission_policies,
 )
 from infra.policy.cloud.catalogue import CLOUD_RULES, HIGHEST_HOSTED_LEVEL, PERSONAL_DATA
-from infra.policy.cloud.exceptions import exception_label
+from infra.policy.cloud.exceptions import UNEXCEPTED_RULES, exception_label
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from infra.policy.cloud.catalogue import CloudRule
     from telemetry.core.cloud.values import CloudDeclaration
@@ -32,9 +32,14 @@ API_VERSION: Final = "admissionregistration.k8s.io/v1"
 _PART_OF: Final = {"app.kubernetes.io/part-of": "motcua", "app.kubernetes.io/managed-by": "pulumi"}
 
 
-def admission_objects(declaration: CloudDeclaration, stage: str, province: str) -> tuple[KubernetesObject, ...]:
-    """Return every policy of a cluster, each followed by its bindings; outside stage prod an image may have a tag."""
-    policies = admission_policies(stage, platform_namespaces(declaration, province))
+def admission_objects(
+    declaration: CloudDeclaration, stage: str, province: str, exceptions: Collection[str] = ()
+) -> tuple[KubernetesObject, ...]:
+    """Return every policy of a cluster, each followed by its bindings; outside stage prod an image may have a tag.
+
+    `exceptions` are the keys of those that hold (`exception_keys`).
+    """
+    policies = admission_policies(stage, platform_namespaces(declaration, province), exceptions)
     return tuple(made for policy in policies for made in _policy_objects(policy))
 
 
@@ -80,7 +85,10 @@ def _policy_spec(policy: AdmissionPolicy, rule: CloudRule) -> KubernetesObject:
             ],
         },
         # What is being deleted must lose its finalizers, whatever it breaks.
-        "matchConditions": [{"name": "not-deleted", "expression": "!has(object.metadata.deletionTimestamp)"}],
+        "matchConditions": [
+            {"name": name, "expression": text}
+            for name, text in {"not-deleted": "!has(object.metadata.deletionTimestamp)", **policy.conditions}.items()
+        ],
         "validations": [_validation(check, rule) for check in policy.checks],
     }
     if policy.variables:
@@ -111,16 +119,13 @@ def _namespace_selectors(policy: AdmissionPolicy, rule: CloudRule) -> Iterator[t
 
 
 def _binding(name: str, suffix: str, expressions: list[KubernetesObject], rule: str) -> KubernetesObject:
+    matched: KubernetesObject = {"namespaceSelector": {"matchExpressions": expressions}}
+    if rule not in UNEXCEPTED_RULES:
+        left_out = {"key": exception_label(rule), "operator": "DoesNotExist"}
+        matched["objectSelector"] = {"matchExpressions": [left_out]}
     return {
         "apiVersion": API_VERSION,
         "kind": "ValidatingAdmissionPolicyBinding",
         "metadata": _metadata(f"{name}{suffix}"),
-        "spec": {
-            "policyName": name,
-            "validationActions": ["Deny"],
-            "matchResources": {
-                "namespaceSelector": {"matchExpressions": expressions},
-                "objectSelector": {"matchExpressions": [{"key": exception_label(rule), "operator": "DoesNotExist"}]},
-            },
-        },
+        "spec": {"policyName": name, "validationActions": ["Deny"], "matchResources": matched},
     }

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
+from infra.policy.cloud.exceptions import EXCEPTION_PREFIX, NAMESPACE_PART
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -16,6 +18,7 @@ LEVEL_LABEL: Final = "motcua.org/level"
 DATA_LABEL: Final = "motcua.org/data"
 ZONE_LABEL: Final = "motcua.org/zone"
 SYSTEM_LABEL: Final = "motcua.org/system"
+COMPONENT_LABEL: Final = "motcua.org/component"
 KIND_LABEL: Final = "motcua.org/kind"
 NAMESPACE_LABEL: Final = "kubernetes.io/metadata.name"
 """Labels of namespaces, and `KIND_LABEL` of pods; they are part of the contract."""
@@ -43,7 +46,8 @@ class AdmissionCheck:
 class AdmissionPolicy:
     """The checks of a rule: API group → resources that it looks at, and variables that the checks share.
 
-    `in_edge`: it also holds in the namespaces of the gateways, which belong to no system.
+    `in_edge`: it also holds in the namespaces of the gateways, which belong to no system. `conditions`: names and
+    expressions of what an object must be to be looked at.
     """
 
     rule: str
@@ -51,6 +55,7 @@ class AdmissionPolicy:
     checks: tuple[AdmissionCheck, ...]
     variables: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     in_edge: bool = False
+    conditions: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
 
 _POD_VARIABLES: Final = {
@@ -72,15 +77,19 @@ _GATEWAY: Final = f"object.spec.?podSelector.?matchLabels[?'{KIND_LABEL}'].orVal
 _OWN_SYSTEM: Final = f"namespaceObject.metadata.labels[?'{SYSTEM_LABEL}'].orValue('')"
 
 
-def admission_policies(stage: str, platform_namespaces: Iterable[str]) -> tuple[AdmissionPolicy, ...]:
+def admission_policies(
+    stage: str, platform_namespaces: Iterable[str], exceptions: Iterable[str] = ()
+) -> tuple[AdmissionPolicy, ...]:
     """Return the policies of a cluster of a stage, one per rule that single objects can break.
 
-    `platform_namespaces` are the namespaces from which every system may be reached: gateways, scrapes, operators.
+    `platform_namespaces` are the namespaces from which every system may be reached: gateways, scrapes, operators;
+    `exceptions` the keys of the declared ones that hold (`exception_keys`).
     """
-    return (
+    policies = (
         _flow_declared(), _egress_closed(), _system_apart(platform_namespaces), _admin_port(), _replicas(), _tls(),
         _secret_source(), _pod_hardened(), _image_pinned(stage),
     )  # fmt: skip
+    return (*policies, _exception_dated(policies, exceptions))
 
 
 def _flow_declared() -> AdmissionPolicy:
@@ -229,7 +238,11 @@ def _tls() -> AdmissionPolicy:
     parameters = "object.spec.?postgresql.?parameters"
     return AdmissionPolicy(
         "tls",
-        {"gateway.networking.k8s.io": ("gateways", "listenersets"), "networking.k8s.io": ("ingresses",), **_DATABASES},
+        {
+            "gateway.networking.k8s.io": ("gateways", "listenersets", "backendtlspolicies"),
+            "networking.k8s.io": ("ingresses",),
+            **_DATABASES,
+        },
         (
             AdmissionCheck(
                 f"{listeners}listener.protocol in ['HTTPS', 'TLS'])", "a listener has a protocol without TLS"
@@ -238,6 +251,10 @@ def _tls() -> AdmissionPolicy:
                 f"{listeners}listener.?tls.?mode.orValue('Terminate') == 'Passthrough' || "
                 "size(listener.?tls.?certificateRefs.orValue([])) > 0)",
                 "a listener ends TLS without a certificate",
+            ),
+            AdmissionCheck(
+                "object.kind != 'BackendTLSPolicy' || size(object.spec.validation.?caCertificateRefs.orValue([])) > 0",
+                "a component inside is trusted by an authority of ours, not by every public one",
             ),
             AdmissionCheck(
                 "object.kind != 'Ingress' || size(object.spec.?tls.orValue([])) > 0", "an Ingress lacks a certificate"
@@ -352,4 +369,53 @@ def _image_pinned(stage: str) -> AdmissionPolicy:
         {**_WORKLOADS, **_DATABASES},
         (AdmissionCheck(f"variables.images.all(image, {good})", problem),),
         {**_POD_VARIABLES, "images": images},
+    )
+
+
+def _exception_dated(others: Iterable[AdmissionPolicy], exceptions: Iterable[str]) -> AdmissionPolicy:
+    """Return the policy over the labels by which objects are left out of the other rules.
+
+    The declared exceptions stand in it: without a ConfigMap of parameters the server would refuse every object, or
+    none. An object that only its operator's labels change is let pass: what an exception allowed must go on to run.
+    """
+    resources: dict[str, set[str]] = {}
+    for policy in others:
+        for group, names in policy.resources.items():
+            resources.setdefault(group, set()).update(names)
+    is_exception = f"key.startsWith('{EXCEPTION_PREFIX}')"
+    labels, component = "object.metadata.labels", f"object.metadata.labels[?'{COMPONENT_LABEL}']"
+    written_by_then = f"string(entry.?time.orValue('0000-00-00')).substring(0, 10) <= {labels}[key]"
+    return AdmissionPolicy(
+        "exception-dated",
+        {group: tuple(sorted(names)) for group, names in resources.items()},
+        (
+            AdmissionCheck(
+                "variables.held.all(one, one in variables.declared)", "an exception that nobody declared for its place"
+            ),
+            AdmissionCheck(
+                f"{labels}.all(key, !{is_exception} || "
+                f"object.metadata.?managedFields.orValue([]).all(entry, {written_by_then}))",
+                "the last day of an exception has passed",
+            ),
+        ),
+        {
+            "place": (
+                f"object.kind == 'Namespace' ? object.metadata.name + '.{NAMESPACE_PART}' : "
+                f"object.metadata.namespace + {component}.optMap(one, '.' + one).orValue('')"
+            ),
+            "held": (
+                f"{labels}.filter(key, {is_exception}).map(key, "
+                f"key.substring({len(EXCEPTION_PREFIX)}) + '.' + {labels}[key] + '.' + variables.place)"
+            ),
+            "declared": f"[{', '.join(repr(key) for key in sorted(exceptions))}]",
+        },
+        in_edge=True,
+        conditions={
+            "excepted": f"object.metadata.?labels.orValue({{}}).exists(key, {is_exception})",
+            "edited": (
+                f"request.operation == 'CREATE' || {labels}.exists(key, {is_exception} && "
+                f"{labels}[key] != oldObject.metadata.?labels[?key].orValue('')) || "
+                "object.?spec.orValue({}) != oldObject.?spec.orValue({})"
+            ),
+        },
     )

@@ -195,7 +195,7 @@ _RULE_LIST = (
     ),
     CloudRule(
         "exception-dated", 1, "Ngoại lệ có thời hạn và đơn vị chịu trách nhiệm",
-        "An exception has an end and an agency that answers for it",
+        "An exception has an end and an agency that answers for it", admission=True,
     ),
     CloudRule(
         "decision", 3, "Có quyết định phê duyệt cấp độ", "The level is approved by a decision",

@@ -6,16 +6,16 @@ breach of its own.
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Final
 
 from infra.policy.cloud.breach import CLOUD, CloudBreach
 from infra.policy.cloud.catalogue import CLOUD_RULES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from datetime import date
+    from collections.abc import Collection, Iterator, Mapping
 
+    from infra.plan.cloud.values import CloudPlan, ZonePlan
     from telemetry.core.cloud.values import CloudDeclaration, PolicyException
 
 LONGEST_EXCEPTION: Final = timedelta(days=180)
@@ -23,12 +23,17 @@ UNEXCEPTED_RULES: Final = frozenset({"level-refused", "site-country", "exception
 """What the law leaves no room for, and the rule about exceptions itself."""
 OBJECT_RULES: Final = frozenset({"pod-hardened", "image-pinned"})
 """Rules that no declaration can break, only the objects that are made of it."""
-_LABEL_PREFIX = "motcua.org/exception-"
+EXCEPTION_PREFIX: Final = "motcua.org/exception-"
+"""How the labels begin by which objects are left out of rules."""
+NAMESPACE_PART: Final = "_namespace"
+"""What stands in the place of a component in the key of a namespace's own exception."""
+NAMESPACE_RULE: Final = "pod-hardened"
+"""The rule whose exception for a component opens its namespace, too: Pod Security knows no smaller place."""
 
 
 def exception_label(rule: str) -> str:
     """Return the label by which an object is left out of a rule; its value is the last day of the exception."""
-    return f"{_LABEL_PREFIX}{rule}"
+    return f"{EXCEPTION_PREFIX}{rule}"
 
 
 def exception_labels(declaration: CloudDeclaration, place: str, today: date) -> dict[str, str]:
@@ -38,6 +43,66 @@ def exception_labels(declaration: CloudDeclaration, place: str, today: date) -> 
         for one in declaration.exceptions
         if one.until is not None and covers(one, one.rule, place) and is_valid(declaration, one, today)
     }
+
+
+def exception_keys(plan: CloudPlan) -> frozenset[str]:
+    """Return every exception that holds on the plan's day, as `RULE.UNTIL.NAMESPACE[.COMPONENT]`, by its objects.
+
+    An object whose labels say another one was given an exception that nobody declared.
+    """
+    return frozenset(
+        key
+        for exception in plan.declaration.exceptions
+        if exception.until is not None and is_valid(plan.declaration, exception, plan.today)
+        for system in plan.systems
+        for zone in system.zones
+        for key in _keys_in(exception, zone)
+    )
+
+
+def _keys_in(exception: PolicyException, zone: ZonePlan) -> Iterator[str]:
+    start = f"{exception.rule}.{exception.until}.{zone.namespace}"
+    parts = [one.declared.id for one in zone.components if covers(exception, exception.rule, one.declared.path)]
+    of_system = covers(exception, exception.rule, zone.system)
+    yield from (f"{start}.{part}" for part in parts)
+    if of_system:
+        yield start
+    if of_system or (parts and exception.rule == NAMESPACE_RULE):
+        yield f"{start}.{NAMESPACE_PART}"
+
+
+def label_problems(
+    labels: Mapping[str, object], place: str, today: date | None, declared: Collection[str] | None
+) -> Iterator[tuple[str, str]]:
+    """Yield (problem, remedy) of an object's exception labels.
+
+    `place` is `NAMESPACE[.COMPONENT]` of the object. Without a day no end has passed; without `declared` keys every
+    exception may be.
+    """
+    for label, value in sorted(labels.items()):
+        if not label.startswith(EXCEPTION_PREFIX):
+            continue
+        rule, until = label.removeprefix(EXCEPTION_PREFIX), _as_day(value)
+        if rule not in CLOUD_RULES or rule in UNEXCEPTED_RULES:
+            yield f"is left out of {rule}, which has no exceptions", f"remove the label {label}"
+        elif until is None:
+            yield f"is left out of {rule} without a last day", "write the last day: YYYY-MM-DD"
+        elif today is not None and until < today:
+            yield f"was left out of {rule} until {until}", "mend what it was for, or decide again"
+        elif today is not None and until - today > LONGEST_EXCEPTION:
+            yield f"is left out of {rule} for {(until - today).days} days", f"at most {LONGEST_EXCEPTION.days}"
+        elif declared is not None and f"{rule}.{until}.{place}" not in declared:
+            yield (
+                f"is left out of {rule} until {until}, and nobody declared it",
+                "declare an [[exception]], or remove it",
+            )
+
+
+def _as_day(value: object) -> date | None:
+    try:
+        return date.fromisoformat(str(value))
+    except ValueError:
+        return None
 
 
 def find_exception(declaration: CloudDeclaration, breach: CloudBreach, today: date) -> PolicyException | None:

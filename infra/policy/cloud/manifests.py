@@ -7,11 +7,13 @@ a preview is never a breach.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from infra.policy.catalogue import Finding
 from infra.policy.cloud.admission_checks import (
     AUTOSCALED_LABEL,
+    COMPONENT_LABEL,
     DATA_LABEL,
     DEFAULT_DENY,
     KIND_LABEL,
@@ -21,12 +23,13 @@ from infra.policy.cloud.admission_checks import (
     ZONE_LABEL,
 )
 from infra.policy.cloud.catalogue import CLOUD_RULES
-from infra.policy.cloud.exceptions import exception_label
+from infra.policy.cloud.exceptions import NAMESPACE_PART, exception_label, label_problems
 from infra.policy.manifests import UNKNOWN, as_list, as_mapping
 from infra.policy.rules import is_open_network
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
+    from datetime import date
 
 KubernetesObject = dict[str, Any]
 Problem = tuple[str, str]
@@ -36,8 +39,22 @@ _TLS_VERSIONS: Final = ("TLSv1.2", "TLSv1.3", UNKNOWN)
 LEAST_INSTANCES, LEAST_DATABASE_INSTANCES = 2, 3
 
 
-def check_hosted_manifest(manifest: Mapping[str, object]) -> Iterator[Finding]:
-    """Yield the breaches of one object of a hosted system; nothing for one without a label of its level."""
+@dataclass(frozen=True, slots=True)
+class KnownExceptions:
+    """The day on which objects are judged, and the keys of the exceptions that were declared; None: not known."""
+
+    today: date | None = None
+    declared: Collection[str] | None = None
+
+
+NOTHING_KNOWN: Final = KnownExceptions()
+
+
+def check_hosted_manifest(manifest: Mapping[str, object], known: KnownExceptions = NOTHING_KNOWN) -> Iterator[Finding]:
+    """Yield the breaches of one object of a hosted system; nothing for one without a label of its level.
+
+    A label by which it is left out of a rule is a breach itself if it is not one of the `known` exceptions.
+    """
     obj = cast("KubernetesObject", manifest)
     meta = as_mapping(obj.get("metadata"))
     labels = as_mapping(meta.get("labels"))
@@ -52,6 +69,20 @@ def check_hosted_manifest(manifest: Mapping[str, object]) -> Iterator[Finding]:
             clause = CLOUD_RULES[rule].clause(int(level or 1))
             for problem, remedy in check(obj):
                 yield Finding(rule, where, problem, remedy, "mandatory", clause)
+    if obj.get("kind") != "Namespace" and not meta.get("namespace"):
+        return  # No rule looks at what is in no namespace.
+    decided = {label: value for label, value in labels.items() if value != UNKNOWN}
+    for problem, remedy in label_problems(decided, _place_of(obj, labels), known.today, known.declared):
+        yield Finding("exception-dated", where, problem, remedy, "mandatory")
+
+
+def _place_of(obj: KubernetesObject, labels: KubernetesObject) -> str:
+    """Return the place of an object as exceptions name it."""
+    meta = as_mapping(obj.get("metadata"))
+    if obj.get("kind") == "Namespace":
+        return f"{meta.get('name')}.{NAMESPACE_PART}"
+    component = labels.get(COMPONENT_LABEL)
+    return f"{meta.get('namespace')}.{component}" if component else str(meta.get("namespace"))
 
 
 def _spec(obj: KubernetesObject) -> KubernetesObject:
@@ -177,6 +208,12 @@ def _check_listeners(obj: KubernetesObject) -> Iterator[Problem]:
             yield f"listener {name} ends TLS without a certificate", "give it one: tls.certificateRefs"
 
 
+def _check_backend(obj: KubernetesObject) -> Iterator[Problem]:
+    validation = _spec(obj).get("validation")
+    if validation != UNKNOWN and not as_mapping(validation).get("caCertificateRefs"):
+        yield "trusts every public authority for a component inside", "name ours: validation.caCertificateRefs"
+
+
 def _check_ingress(obj: KubernetesObject) -> Iterator[Problem]:
     if not _spec(obj).get("tls"):
         yield "serves without TLS", "give it a certificate: tls"
@@ -208,7 +245,10 @@ _CHECKS: Mapping[str, _Checks] = {
     "Service": (("admin-port", _check_service),),
     "Gateway": (("tls", _check_listeners),),
     "ListenerSet": (("tls", _check_listeners),),
+    "BackendTLSPolicy": (("tls", _check_backend),),
     "Ingress": (("tls", _check_ingress),),
 }
-HOSTED_RULE_IDS: Final = tuple(sorted({rule for checks in _CHECKS.values() for rule, _ in checks}))
+HOSTED_RULE_IDS: Final = tuple(
+    sorted({"exception-dated", *(rule for checks in _CHECKS.values() for rule, _ in checks)})
+)
 """The rules of hosted systems that a single object can break, but for those that every object of a stack has."""

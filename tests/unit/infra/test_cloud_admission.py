@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import ast
+from dataclasses import replace
+from datetime import date
+
 import pytest
 
 from infra.policy.cloud.admission import admission_objects, platform_namespaces
 from infra.policy.cloud.admission_checks import admission_policies
 from infra.policy.cloud.catalogue import ADMISSION_RULE_IDS
-from tests.cloud_admission_examples import AT_LEVEL_2, EXAMPLES, AdmissionExample, excepted
-from tests.cloud_examples import base_declaration
+from infra.policy.cloud.exceptions import exception_label
+from infra.policy.cloud.manifests import KnownExceptions, check_hosted_manifest
+from telemetry.core.cloud.values import PolicyException
+from tests.cloud_admission_examples import AT_LEVEL_2, EXAMPLES, EXCEPTED_EXAMPLES, AdmissionExample, excepted
+from tests.cloud_examples import ONESTOP, TODAY, base_declaration
+from tests.hosted_objects import hosted_objects
 
 OBJECTS = admission_objects(base_declaration(), "prod", "vn83")
 POLICIES = [one for one in OBJECTS if one["kind"] == "ValidatingAdmissionPolicy"]
+EXCEPTION_POLICY = ("ValidatingAdmissionPolicy", "motcua-exception-dated")
 BINDINGS = {one["metadata"]["name"]: one["spec"] for one in OBJECTS if one["kind"].endswith("Binding")}
 
 
@@ -67,15 +76,55 @@ def test_policies_are_bound_from_the_level_of_their_rule_and_for_personal_data()
         {"key": "motcua.org/level", "operator": "NotIn", "values": ["3", "4"]},
         {"key": "motcua.org/data", "operator": "In", "values": ["personal", "secret", "sensitive"]},
     ]
-    assert {name for name in BINDINGS if name.endswith("-edge")} == {"motcua-tls-edge"}
+    assert {name for name in BINDINGS if name.endswith("-edge")} == {
+        "motcua-tls-edge", "motcua-exception-dated-edge",
+    }  # fmt: skip
 
 
 def test_an_excepted_object_is_outside_the_binding_of_its_rule_only() -> None:
-    for example in EXAMPLES:
+    for example in EXCEPTED_EXAMPLES:
         (selector,) = BINDINGS[f"motcua-{example.rule}"]["matchResources"]["objectSelector"]["matchExpressions"]
         assert selector["operator"] == "DoesNotExist"
         assert selector["key"] in excepted(example)["metadata"]["labels"]
         assert selector["key"] not in example.bad["metadata"].get("labels", {})
+
+
+def test_nothing_is_outside_the_binding_of_the_rule_about_exceptions() -> None:
+    for name in ("motcua-exception-dated", "motcua-exception-dated-edge"):
+        assert "objectSelector" not in BINDINGS[name]["matchResources"]
+    assert level_values("motcua-exception-dated") == ["1", "2", "3", "4"]
+
+
+def test_the_rule_about_exceptions_looks_at_every_resource_of_the_others() -> None:
+    policies = {one.rule: one for one in admission_policies("prod", ())}
+    own = policies.pop("exception-dated").resources
+    for policy in policies.values():
+        for group, names in policy.resources.items():
+            assert set(names) <= set(own[group]), policy.rule
+
+
+def test_the_policy_of_the_ground_knows_the_declared_exceptions_that_hold() -> None:
+    exceptions = (
+        PolicyException("pod-hardened", f"{ONESTOP}/web", "the vendor's image", "vn83-dit", date(2027, 1, 31)),
+        PolicyException("replicas", ONESTOP, "moves", "vn83-dit", date(2027, 2, 28)),
+        PolicyException("tls", f"{ONESTOP}/app", "too long", "vn83-dit", date(2028, 1, 1)),
+        PolicyException("tls", f"{ONESTOP}/app", "ended", "vn83-dit", date(2026, 11, 1)),
+    )
+    objects = hosted_objects(replace(base_declaration(), exceptions=exceptions))
+    (policy,) = [one for one in objects.ground if (one["kind"], one["metadata"]["name"]) == EXCEPTION_POLICY]
+    (text,) = [one["expression"] for one in policy["spec"]["variables"] if one["name"] == "declared"]
+    declared = set(ast.literal_eval(text))
+    zones = ("dmz", "server", "database")
+    assert declared == {
+        f"pod-hardened.2027-01-31.{ONESTOP}-dmz.web", f"pod-hardened.2027-01-31.{ONESTOP}-dmz._namespace",
+        *(f"replicas.2027-02-28.{ONESTOP}-{zone}" for zone in zones),
+        *(f"replicas.2027-02-28.{ONESTOP}-{zone}._namespace" for zone in zones),
+        *(f"replicas.2027-02-28.{ONESTOP}-{zone}.{one}" for zone, one in zip(zones, ("web", "app", "db"), strict=True)),
+    }  # fmt: skip
+    known = KnownExceptions(TODAY, declared)
+    assert [str(one) for obj in (*objects.ground, *objects.hosted) for one in check_hosted_manifest(obj, known)] == []
+    labelled = [one for one in objects.hosted if exception_label("replicas") in one["metadata"]["labels"]]
+    assert len(labelled) > 10
 
 
 def test_a_message_names_its_rule_and_clause() -> None:

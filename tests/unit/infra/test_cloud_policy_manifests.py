@@ -9,18 +9,23 @@ from typing import Any
 import pytest
 
 from infra.policy.cloud.exceptions import exception_label
-from infra.policy.cloud.manifests import HOSTED_RULE_IDS, check_hosted_manifest
+from infra.policy.cloud.manifests import HOSTED_RULE_IDS, KnownExceptions, check_hosted_manifest
 from infra.policy.manifests import UNKNOWN
 from infra.policy.resources import resource_violations
 from telemetry.core.cloud.values import PolicyException
 from tests.cloud_admission_examples import (
+    BACKEND,
     CLUSTER,
     DEPLOYMENT,
     EDGE,
+    ENDED,
     EXAMPLES,
+    EXCEPTION_KEYS,
     FLOW_IN,
     LEVEL_4,
     SERVICE,
+    TODAY as EXAMPLES_TODAY,
+    UNTIL,
     AdmissionExample,
     edited,
 )
@@ -43,7 +48,7 @@ def labelled(obj: Json, **labels: str) -> Json:
 
 
 def rules(obj: Json) -> set[str]:
-    return {finding.rule for finding in check_hosted_manifest(obj)}
+    return {finding.rule for finding in check_hosted_manifest(obj, KnownExceptions(EXAMPLES_TODAY, EXCEPTION_KEYS))}
 
 
 def pack_rules(obj: Json) -> set[str]:
@@ -75,8 +80,39 @@ def test_the_pack_lets_a_level_below_pass_and_an_exception() -> None:
     lone = edited(DEPLOYMENT, "spec.replicas", 1)
     assert rules(labelled(lone)) == {"replicas"}
     assert rules(labelled(lone, **{"motcua.org/level": "2"})) == set()
-    assert rules(labelled(lone, **{exception_label("replicas"): "2027-01-31"})) == set()
+    assert rules(labelled(lone, **{exception_label("replicas"): UNTIL})) == set()
     assert rules(lone) == set()
+
+
+def exception_findings(labels: Json, known: KnownExceptions) -> list[str]:
+    return [one.problem for one in check_hosted_manifest(labelled(DEPLOYMENT, **labels), known)]
+
+
+def test_an_exception_that_nobody_declared_is_a_breach_itself() -> None:
+    known = KnownExceptions(EXAMPLES_TODAY, EXCEPTION_KEYS)
+    declared = {exception_label("replicas"): UNTIL}
+    assert exception_findings(declared, known) == []
+    assert exception_findings(declared | {"motcua.org/component": "app"}, known) == [
+        f"is left out of replicas until {UNTIL}, and nobody declared it"
+    ]
+    assert exception_findings(declared, KnownExceptions(EXAMPLES_TODAY)) == [], "who does not know declares nothing"
+    assert exception_findings({exception_label("replicas"): ENDED}, known) == [
+        f"was left out of replicas until {ENDED}"
+    ]
+    far = {exception_label("replicas"): "2999-01-01"}
+    assert "is left out of replicas for" in exception_findings(far, known)[0]
+
+
+@pytest.mark.parametrize(
+    ("labels", "problem"),
+    [
+        ({exception_label("replicas"): "soon"}, "is left out of replicas without a last day"),
+        ({exception_label("level-refused"): UNTIL}, "is left out of level-refused, which has no exceptions"),
+        ({exception_label("coffee"): UNTIL}, "is left out of coffee, which has no exceptions"),
+    ],
+)
+def test_an_exception_without_an_end_or_a_rule_is_a_breach_for_everybody(labels: Json, problem: str) -> None:
+    assert exception_findings(labels, KnownExceptions()) == [problem]
 
 
 def test_data_of_people_have_tls_at_every_level() -> None:
@@ -93,6 +129,8 @@ def test_data_of_people_have_tls_at_every_level() -> None:
         (CLUSTER, "spec.storage.storageClass"),
         (SERVICE, "spec.type"),
         (FLOW_IN, "spec.ingress.0.from.0.namespaceSelector"),
+        (BACKEND, "spec.validation"),
+        (DEPLOYMENT, "metadata.labels.motcua.org/exception-replicas"),
     ],
 )
 def test_what_is_unknown_in_a_preview_is_no_breach(base: Json, path: str) -> None:

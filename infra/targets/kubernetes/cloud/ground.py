@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from infra.plan.cloud.vantage_points import BROKER
 from infra.policy.cloud.admission import admission_objects
 from infra.policy.cloud.admission_checks import ZONE_LABEL
+from infra.policy.cloud.exceptions import exception_keys
 from infra.policy.rules import is_open_network
 from infra.targets.kubernetes.cloud.exposure import exposed_components
 from infra.targets.kubernetes.cloud.network import NETWORK_POLICY_KIND
@@ -45,11 +46,13 @@ def ground_objects(spec: HostedSpec) -> tuple[Manifest, ...]:
         *_edge_policies(spec),
         *(_gateway(spec, exposure) for exposure in _exposures(spec)),
         *storage_classes(spec),
-        *(
-            _with_platform_labels(spec, policy)
-            for policy in admission_objects(spec.plan.declaration, spec.plan.stage, spec.plan.province)
-        ),
+        *(_with_platform_labels(spec, policy) for policy in _admission_objects(spec)),
     )
+
+
+def _admission_objects(spec: HostedSpec) -> tuple[Manifest, ...]:
+    plan = spec.plan
+    return admission_objects(plan.declaration, plan.stage, plan.province, exception_keys(plan))
 
 
 def _with_platform_labels(spec: HostedSpec, policy: Manifest) -> Manifest:

@@ -73,7 +73,7 @@ class HostedSpec:
 
 
 def with_exceptions(plan: CloudPlan) -> CloudPlan:
-    """Return the plan with the labels of dated exceptions on what they hold for: systems, zones and components."""
+    """Return the plan with the labels of dated exceptions on what they hold for in namespaces: zones and components."""
 
     def labels_of(place: str) -> dict[str, str]:
         return exception_labels(plan.declaration, place, plan.today)
@@ -83,7 +83,6 @@ def with_exceptions(plan: CloudPlan) -> CloudPlan:
         systems=tuple(
             replace(
                 system,
-                labels={**system.labels, **labels_of(system.id)},
                 zones=tuple(
                     replace(
                         zone,

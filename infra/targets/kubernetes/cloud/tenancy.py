@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from infra.policy.cloud.exceptions import covers, exception_label, is_valid
+from infra.policy.cloud.exceptions import NAMESPACE_RULE, covers, exception_label, is_valid
 from infra.targets.kubernetes.cloud.objects import (
     exposures_of,
     has_own_pods,
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 POD_SECURITY = "pod-security.kubernetes.io"
 EXCEPTION_NOTE = "motcua.org/exception"
-HARDENED_RULE = "pod-hardened"
 DEFAULT_POD_SECURITY_VERSION = "v1.31"
 SIDECAR_CPU_MILLICORES, SIDECAR_MEMORY_MB = 100, 256
 """What the backup process beside each instance of a database may use."""
@@ -59,7 +58,7 @@ def namespace_manifest(spec: HostedSpec, system: SystemPlan, zone: ZonePlan) -> 
         labels[EXPOSURE_LABEL] = system.declared.exposure if system.declared.exposure in exposures else min(exposures)
     meta: Manifest = {"name": zone.namespace, "labels": labels}
     if exception:
-        labels[exception_label(HARDENED_RULE)] = exception.until.isoformat() if exception.until else ""
+        labels[exception_label(NAMESPACE_RULE)] = exception.until.isoformat() if exception.until else ""
         notes = {"where": exception.where, "by": exception.by, "why": exception.why}
         meta["annotations"] = {f"{EXCEPTION_NOTE}-{name}": text for name, text in notes.items()}
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": meta}
@@ -82,7 +81,7 @@ def hardening_exception(spec: HostedSpec, component: ComponentPlan) -> PolicyExc
     held = (
         exception
         for exception in declaration.exceptions
-        if covers(exception, HARDENED_RULE, component.declared.path) and is_valid(declaration, exception, day)
+        if covers(exception, NAMESPACE_RULE, component.declared.path) and is_valid(declaration, exception, day)
     )
     return next(held, None)
 
