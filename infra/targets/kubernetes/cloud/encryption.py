@@ -84,13 +84,13 @@ def service_names(component: ComponentPlan) -> Iterator[str]:
 
 def tls_volume(spec: HostedSpec, component: ComponentPlan) -> Manifest:
     """Return the volume with the authority's certificates and, where the component has one, its own with the key."""
-    sources: list[Manifest] = [_projected("configMap", AUTHORITY_NAME, (AUTHORITY_KEY,))]
+    sources: list[Manifest] = [_volume_source("configMap", AUTHORITY_NAME, (AUTHORITY_KEY,))]
     if has_certificate(spec, component):
-        sources.append(_projected("secret", certificate_name(component), (CERTIFICATE_FILE, KEY_FILE)))
+        sources.append(_volume_source("secret", certificate_name(component), (CERTIFICATE_FILE, KEY_FILE)))
     return {"name": TLS_VOLUME, "projected": {"sources": sources}}
 
 
-def _projected(kind: str, name: str, files: Iterable[str]) -> Manifest:
+def _volume_source(kind: str, name: str, files: Iterable[str]) -> Manifest:
     return {kind: {"name": name, "items": [{"key": file, "path": file} for file in files]}}
 
 
