@@ -98,7 +98,9 @@ def test_what_an_ended_exception_allowed_goes_on_to_run_and_is_not_edited(rolled
     running = edited(running, "metadata.name", "ended")
     until_admitted(lambda: server.apply(running))
     (declared,) = [one for one in POLICIES if key_of(one) == EXCEPTION_POLICY]
-    after = admission_objects(base_declaration(), "prod", "vn83", [key for key in EXCEPTION_KEYS if "replicas." not in key])
+    after = admission_objects(
+        base_declaration(), "prod", "vn83", [key for key in EXCEPTION_KEYS if "replicas." not in key]
+    )
     server.apply(next(one for one in after if key_of(one) == EXCEPTION_POLICY))
     try:
         anew = edited(running, "metadata.name", "ended-anew")

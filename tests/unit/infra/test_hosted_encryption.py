@@ -92,6 +92,18 @@ def test_the_authority_is_in_every_namespace_with_pods(base: HostedObjects) -> N
     assert all(one["data"] == {"ca.crt": AUTHORITY} for one in bundles)
 
 
+def test_an_agent_inside_knows_the_authority_beside_the_public_ones(base: HostedObjects) -> None:
+    pods = [one["spec"]["template"]["spec"] for one in base.agents if one["kind"] == "Deployment"]
+    bundles = [one for one in base.agents if one["metadata"]["name"] == AUTHORITY_NAME]
+    assert len(pods) == len(bundles) > 0
+    for pod in pods:
+        (container,) = pod["containers"]
+        assert container["env"] == [{"name": "SSL_CERT_FILE", "value": f"{TLS_FOLDER}/ca.crt"}]
+        (mount,) = [one for one in container["volumeMounts"] if one["mountPath"] == TLS_FOLDER]
+        (volume,) = [one for one in pod["volumes"] if one["name"] == mount["name"]]
+        assert volume["configMap"] == {"name": AUTHORITY_NAME}
+
+
 def test_hosts_probe_by_https_at_the_service_and_by_http_at_the_port_of_health(base: HostedObjects) -> None:
     app, web = (pod_of(base, "Deployment", path)["containers"][0] for path in (f"{SERVER}/app", f"{DMZ}/web"))
     assert app["readinessProbe"]["httpGet"] == {"port": "service", "path": "/healthz", "scheme": "HTTPS"}
@@ -151,7 +163,7 @@ def test_whatever_is_called_by_tls_has_a_certificate_for_the_name_by_which_it_is
     declaration: CloudDeclaration,
 ) -> None:
     plan = build_cloud_plan(declaration, province="vn83", stage="prod", today=TODAY)
-    found = HostedObjects(plan, (), rendered_objects(plan))
+    found = HostedObjects(plan, (), rendered_objects(plan), ())
     names = {
         name
         for one in found.of("Certificate")

@@ -12,6 +12,7 @@ from infra.host.systemd_units import ETC, STATE_FOLDER
 from infra.plan.cloud.names import policy_name
 from infra.plan.cloud.vantage_points import broker_faults, planned_vantage_points
 from infra.policy.cloud.admission_checks import ZONE_LABEL
+from infra.targets.kubernetes.cloud.encryption import AUTHORITY_KEY, AUTHORITY_NAME, TLS_FOLDER, TLS_VOLUME
 from infra.targets.kubernetes.cloud.network import NETWORK_POLICY_KIND, names_rule, peers_of, ports_of
 from infra.targets.kubernetes.cloud.objects import (
     AGENT,
@@ -24,7 +25,7 @@ from infra.targets.kubernetes.cloud.objects import (
 )
 from infra.targets.kubernetes.cloud.secrets import external_secret
 from infra.targets.kubernetes.cloud.tenancy import pod_security_labels
-from infra.targets.kubernetes.objects import empty_dir, sha256_of, volume_mounts
+from infra.targets.kubernetes.objects import empty_dir, plain_variables, sha256_of, volume_mounts
 from telemetry.errors import ConfigError, Fault
 
 if TYPE_CHECKING:
@@ -72,6 +73,9 @@ def _agent_objects(spec: HostedSpec, point: Endpoint, settings: str) -> Iterator
     yield _manifest(spec, point, "v1 ServiceAccount", automountServiceAccountToken=False)
     yield external_secret(spec, point.namespace, labels, AGENT, f"{point.namespace}/{AGENT}")
     yield _manifest(spec, point, "v1 ConfigMap", data={"agent.toml": settings})
+    if spec.options.cloud.internal_authority:
+        data = {AUTHORITY_KEY: spec.options.cloud.internal_authority}
+        yield _manifest(spec, point, "v1 ConfigMap", AUTHORITY_NAME, data=data)
     yield _manifest(spec, point, "v1 PersistentVolumeClaim", spec=_outbox_claim(spec))
     yield _manifest(spec, point, "apps/v1 Deployment", spec=_deployment(spec, point, settings))
 
@@ -161,7 +165,7 @@ def _deployment(spec: HostedSpec, point: Endpoint, settings: str) -> Manifest:
         },
         "containers": [_container(spec)],
         "volumes": [
-            _settings_volume(),
+            _settings_volume(), *_authority_volumes(spec),
             {"name": "state", "persistentVolumeClaim": {"claimName": AGENT}}, empty_dir("tmp"),
         ],
     }  # fmt: skip
@@ -185,11 +189,15 @@ def _container(spec: HostedSpec) -> Manifest:
         "image": digest_reference(spec, AGENT_IMAGE, "the agents inside the cloud"),
         "imagePullPolicy": "IfNotPresent",
         "args": ["--config", f"{ETC}/agent.toml"],
+        **_trust(spec),
         "resources": {
             "requests": {"cpu": f"{CPU_MILLICORES}m", "memory": memory},
             "limits": {"cpu": f"{CPU_LIMIT_MILLICORES}m", "memory": memory},
         },
-        "volumeMounts": volume_mounts(paths, writable=("state", "tmp")),
+        "volumeMounts": [
+            *volume_mounts(paths, writable=("state", "tmp")),
+            *({"name": one["name"], "mountPath": TLS_FOLDER, "readOnly": True} for one in _authority_volumes(spec)),
+        ],
         "securityContext": {
             "allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]},
         },
@@ -198,6 +206,17 @@ def _container(spec: HostedSpec) -> Manifest:
             "initialDelaySeconds": STALLED_S, "periodSeconds": 60, "timeoutSeconds": 10, "failureThreshold": 3,
         },
     }  # fmt: skip
+
+
+def _trust(spec: HostedSpec) -> Manifest:
+    """Return the variable by which an agent knows components' certificates, beside the system's own authorities."""
+    file = f"{TLS_FOLDER}/{AUTHORITY_KEY}"
+    return {"env": plain_variables({"SSL_CERT_FILE": file})} if spec.options.cloud.internal_authority else {}
+
+
+def _authority_volumes(spec: HostedSpec) -> list[Manifest]:
+    volume = {"name": TLS_VOLUME, "configMap": {"name": AUTHORITY_NAME}}
+    return [volume] if spec.options.cloud.internal_authority else []
 
 
 def _settings_volume() -> Manifest:
