@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from infra.policy.cloud.admission_checks import DRILL_LABEL
 from infra.policy.cloud.exceptions import NAMESPACE_PART, UNEXCEPTED_RULES, exception_label
 
 Json = dict[str, Any]
@@ -48,10 +49,12 @@ def namespace(name: str, level: int, system: str, data: str = "personal", **labe
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": own | labels}}
 
 
+DRILL = "vn83-onestop-server-drill"
 NAMESPACES = (
     namespace(LEVEL_2, 2, "vn83-docs", "private"),
     namespace(LEVEL_3, 3, "vn83-onestop"),
     namespace(LEVEL_4, 4, "vn83-identity"),
+    namespace(DRILL, 3, "vn83-onestop", **{DRILL_LABEL: "true"}),
     {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": EDGE, "labels": {"motcua.org/zone": "edge"}}},
 )
 """To be created before any example: a policy that is bound to no namespace refuses nothing."""
@@ -365,6 +368,13 @@ def _store_and_service_examples() -> tuple[AdmissionExample, ...]:
     return tuple(AdmissionExample(*case) for case in cases)
 
 
+def drill_of(cluster: Json) -> Json:
+    """Return a database with one instance in the namespace of a restore drill, as the program makes it."""
+    one = edited(edited(cluster, "spec.instances", 1), "spec.storage.storageClass", DRILL)
+    labels = {**one["metadata"]["labels"], DRILL_LABEL: "true"}
+    return edited(edited(one, "metadata.namespace", DRILL), "metadata.labels", labels)
+
+
 def _with_pod_security(base: Json, level: str, version: str) -> Json:
     prefix = "pod-security.kubernetes.io/enforce"
     labels = {**base["metadata"]["labels"], prefix: level, f"{prefix}-version": version}
@@ -382,6 +392,7 @@ def _workload_examples() -> tuple[AdmissionExample, ...]:
         ("replicas", "spread", DEPLOYMENT, edited(DEPLOYMENT, f"{_POD}.topologySpreadConstraints", None)),
         ("replicas", "autoscaler leaves", AUTOSCALER, edited(AUTOSCALER, "spec.minReplicas", 1)),
         ("replicas", "three instances", CLUSTER, edited(CLUSTER, "spec.instances", 2)),
+        ("replicas", "three instances", drill_of(CLUSTER), edited(CLUSTER, "spec.instances", 1)),
         (
             "secret-source", "from a reference", DEPLOYMENT,
             edited(DEPLOYMENT, f"{_CONTAINER}.env", [{"name": "DB_PASSWORD", "value": "hunter2"}]),

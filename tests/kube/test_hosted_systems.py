@@ -18,7 +18,7 @@ from infra.targets.kubernetes.cloud.drills import drill_manifests
 from infra.targets.kubernetes.cloud.objects import has_own_pods, object_name
 from telemetry import inventory
 from telemetry.core.cloud.values import PolicyException
-from tests.cloud_admission_examples import EXAMPLES, NAMESPACES, TODAY as EXAMPLES_TODAY
+from tests.cloud_admission_examples import EXAMPLES, NAMESPACES, TODAY as EXAMPLES_TODAY, edited
 from tests.cloud_examples import base_components, base_declaration, base_flows, base_lock, hosted_system
 from tests.conftest import CHECKOUT
 from tests.hosted_objects import HostedObjects, cluster_options, hosted_objects
@@ -190,8 +190,10 @@ def test_a_restore_drill_is_admitted_beside_the_running_system_and_has_room_for_
     hosted.server.apply(claim("disk", space, size, space))
     with pytest.raises(Refused, match="exceeded quota: zone"):
         hosted.server.apply(more)
-    without_label = {**cluster, "metadata": {**cluster["metadata"], "name": "other", "labels": {}}}
-    assert "replicas" in until_refused(lambda: hosted.server.apply(without_label, dry_run=True)).message
+    zone = space.removesuffix("-drill")
+    in_zone = edited(edited(cluster, "metadata.namespace", zone), "spec.storage.storageClass", zone)
+    in_zone = edited(in_zone, "metadata.name", "other")
+    assert "replicas" in until_refused(lambda: hosted.server.apply(in_zone, dry_run=True)).message
     drill.delete(drill.objects)
 
 

@@ -38,6 +38,11 @@ def zone_name(system: str, zone: ComponentZone) -> str:
     return short_name(system, zone)
 
 
+def drill_name(namespace: str) -> str:
+    """Return the namespace of the restore drills of a zone; no zone's own name ends like it."""
+    return short_name(namespace, "drill")
+
+
 def project_name(system: str, stage: str) -> str:
     """Return the name of a system's project; `system` is its first id."""
     return short_name(system, stage)

@@ -19,6 +19,8 @@ DATA_LABEL: Final = "motcua.org/data"
 ZONE_LABEL: Final = "motcua.org/zone"
 SYSTEM_LABEL: Final = "motcua.org/system"
 COMPONENT_LABEL: Final = "motcua.org/component"
+DRILL_LABEL: Final = "motcua.org/drill"
+"""Label of a restore drill: its databases serve nobody, so one instance is enough."""
 KIND_LABEL: Final = "motcua.org/kind"
 NAMESPACE_LABEL: Final = "kubernetes.io/metadata.name"
 """Labels of namespaces, and `KIND_LABEL` of pods; they are part of the contract."""
@@ -208,6 +210,7 @@ def _admin_port() -> AdmissionPolicy:
 def _replicas() -> AdmissionPolicy:
     autoscaled = f"object.metadata.?labels[?'{AUTOSCALED_LABEL}'].orValue('') == 'true'"
     spread = "object.spec.template.spec"
+    drill = f"namespaceObject.metadata.?labels[?'{DRILL_LABEL}'].orValue('') == 'true'"
     return AdmissionPolicy(
         "replicas",
         {"apps": ("deployments",), "autoscaling": ("horizontalpodautoscalers",), **_DATABASES},
@@ -226,7 +229,7 @@ def _replicas() -> AdmissionPolicy:
                 "an autoscaler leaves at least two",
             ),
             AdmissionCheck(
-                "object.kind != 'Cluster' || object.spec.?instances.orValue(1) >= 3",
+                f"object.kind != 'Cluster' || {drill} || object.spec.?instances.orValue(1) >= 3",
                 "a database has at least three instances",
             ),
         ),

@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Final
 
+from infra.plan.cloud.names import drill_name
 from infra.policy.cloud.breach import CLOUD, CloudBreach
 from infra.policy.cloud.catalogue import CLOUD_RULES
 
@@ -48,7 +49,7 @@ def exception_labels(declaration: CloudDeclaration, place: str, today: date) -> 
 def exception_keys(plan: CloudPlan) -> frozenset[str]:
     """Return every exception that holds on the plan's day, as `RULE.UNTIL.NAMESPACE[.COMPONENT]`, by its objects.
 
-    An object whose labels say another one was given an exception that nobody declared.
+    An object whose labels say another one was given an exception that nobody declared. A drill has those of its zone.
     """
     return frozenset(
         key
@@ -61,7 +62,12 @@ def exception_keys(plan: CloudPlan) -> frozenset[str]:
 
 
 def _keys_in(exception: PolicyException, zone: ZonePlan) -> Iterator[str]:
-    start = f"{exception.rule}.{exception.until}.{zone.namespace}"
+    has_drills = any(one.declared.kind == "database" for one in zone.components)
+    for namespace in (zone.namespace, *((drill_name(zone.namespace),) if has_drills else ())):
+        yield from _keys_of(exception, zone, f"{exception.rule}.{exception.until}.{namespace}")
+
+
+def _keys_of(exception: PolicyException, zone: ZonePlan, start: str) -> Iterator[str]:
     parts = [one.declared.id for one in zone.components if covers(exception, exception.rule, one.declared.path)]
     of_system = covers(exception, exception.rule, zone.system)
     yield from (f"{start}.{part}" for part in parts)

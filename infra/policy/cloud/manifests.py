@@ -16,6 +16,7 @@ from infra.policy.cloud.admission_checks import (
     COMPONENT_LABEL,
     DATA_LABEL,
     DEFAULT_DENY,
+    DRILL_LABEL,
     KIND_LABEL,
     LEVEL_LABEL,
     NAMESPACE_LABEL,
@@ -108,6 +109,8 @@ def _check_autoscaler(obj: KubernetesObject) -> Iterator[Problem]:
 
 def _check_instances(obj: KubernetesObject) -> Iterator[Problem]:
     instances = _spec(obj).get("instances", 1)
+    if as_mapping(as_mapping(obj.get("metadata")).get("labels")).get(DRILL_LABEL) == "true":
+        return
     if isinstance(instances, int | float) and instances < LEAST_DATABASE_INSTANCES:
         yield f"runs {instances:g} of {LEAST_DATABASE_INSTANCES} instances", f"instances: {LEAST_DATABASE_INSTANCES}"
 

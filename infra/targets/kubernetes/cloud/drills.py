@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from infra.plan.cloud.names import short_name
+from infra.plan.cloud.names import drill_name
 from infra.plan.cloud.tenancy import drill_quota
-from infra.policy.cloud.exceptions import exception_label
+from infra.policy.cloud.admission_checks import DRILL_LABEL
 from infra.targets.kubernetes.cloud.databases import (
     database_manifests,
     has_copies,
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from infra.plan.cloud.values import CloudPlan, ComponentPlan, SystemPlan, ZonePlan
     from infra.targets.kubernetes.objects import Manifest
 
-DRILL_LABEL: Final = "motcua.org/drill"
 COPIES: Final = "copies"
 _LEFT_OUT: Final = frozenset({"ScheduledBackup", "PodMonitor", "PrometheusRule"})
 """What a drill would write copies with, or raise alerts by."""
@@ -51,11 +50,6 @@ def drill_manifests(plan: CloudPlan, options: StackOptions, ident: str) -> tuple
     )
 
 
-def drill_namespace(zone: ZonePlan) -> str:
-    """Return the namespace of a zone's drill; no zone's own name ends like it."""
-    return short_name(zone.namespace, "drill")
-
-
 def _databases(zone: ZonePlan) -> tuple[ComponentPlan, ...]:
     return tuple(one for one in zone.components if one.declared.kind == "database")
 
@@ -72,10 +66,10 @@ def _drill_faults(spec: HostedSpec, ident: str) -> Iterator[Fault]:
 
 def _zone_manifests(spec: HostedSpec, system: SystemPlan, zone: ZonePlan) -> Iterator[Manifest]:
     """Yield the drill's tenancy with a quota of its own, its network, its storage class, its databases."""
-    single = tuple(_single_instance(spec, one) for one in _databases(zone))
+    single = tuple(_single_instance(one) for one in _databases(zone))
     place = replace(
         zone,
-        namespace=drill_namespace(zone),
+        namespace=drill_name(zone.namespace),
         quota=drill_quota(zone.components),
         components=single,
         labels={**zone.labels, DRILL_LABEL: "true"},
@@ -90,14 +84,10 @@ def _zone_manifests(spec: HostedSpec, system: SystemPlan, zone: ZonePlan) -> Ite
             yield _move_object(manifest, place, system)
 
 
-def _single_instance(spec: HostedSpec, component: ComponentPlan) -> ComponentPlan:
-    """Return the component with one instance, and the label that lets a database of level 3 have only one."""
-    excepted = {exception_label("replicas"): spec.plan.today.isoformat(), DRILL_LABEL: "true"}
-    return replace(
-        component,
-        declared=replace(component.declared, least=1, most=1),
-        labels={**component.labels, **excepted},
-    )
+def _single_instance(component: ComponentPlan) -> ComponentPlan:
+    """Return the component with one instance; by the label a database of level 3 may have only one."""
+    single = replace(component.declared, least=1, most=1)
+    return replace(component, declared=single, labels={**component.labels, DRILL_LABEL: "true"})
 
 
 def _platform_only(plan: CloudPlan) -> CloudPlan:
@@ -115,6 +105,7 @@ def _move_object(manifest: Manifest, place: ZonePlan, system: SystemPlan) -> Man
         return {**manifest, "metadata": meta}
     spec = dict(manifest["spec"])
     (plugin,) = spec.pop("plugins")
+    spec.pop("certificates")  # Nobody calls it: the operator's own will do.
     initial = spec["bootstrap"]["initdb"]
     spec |= {
         "instances": 1,
