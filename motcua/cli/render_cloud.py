@@ -81,11 +81,12 @@ def _kubernetes_files(plan: CloudPlan, stack: OpenedStack, marker: str) -> Rende
 def _checked_tree(plan: CloudPlan, stack: OpenedStack) -> dict[str, str]:
     """Return the tree of both clouds after every rule, and print what is to be known of it. Raises ConfigError."""
     from infra.policy.cloud.check import check_cloud_plan, finding_faults
+    from infra.policy.cloud.manifests import known_exceptions
     from infra.targets.local.cloud.checks import check_folders
     from infra.targets.local.cloud.folders import missing_digests, render_folders
 
     folders = render_folders(plan, stack.options, stack.inventory)
-    findings = [*check_cloud_plan(plan), *check_folders(folders)]
+    findings = [*check_cloud_plan(plan), *check_folders(folders, known_exceptions(plan))]
     if faults := finding_faults(findings, stack.name):
         raise ConfigError(faults)
     files = _texts_with_progress(folders)

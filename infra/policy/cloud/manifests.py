@@ -24,13 +24,15 @@ from infra.policy.cloud.admission_checks import (
     ZONE_LABEL,
 )
 from infra.policy.cloud.catalogue import CLOUD_RULES
-from infra.policy.cloud.exceptions import NAMESPACE_PART, exception_label, label_problems
+from infra.policy.cloud.exceptions import NAMESPACE_PART, exception_keys, exception_label, label_problems
 from infra.policy.manifests import UNKNOWN, as_list, as_mapping
 from infra.policy.rules import is_open_network
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
     from datetime import date
+
+    from infra.plan.cloud.values import CloudPlan
 
 KubernetesObject = dict[str, Any]
 Problem = tuple[str, str]
@@ -49,6 +51,11 @@ class KnownExceptions:
 
 
 NOTHING_KNOWN: Final = KnownExceptions()
+
+
+def known_exceptions(plan: CloudPlan) -> KnownExceptions:
+    """Return the exceptions that a plan's declaration has on its day."""
+    return KnownExceptions(plan.today, exception_keys(plan))
 
 
 def check_hosted_manifest(manifest: Mapping[str, object], known: KnownExceptions = NOTHING_KNOWN) -> Iterator[Finding]:

@@ -5,8 +5,10 @@ Starting it serves the policies until the engine ends it.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +26,18 @@ from pulumi_policy.proxy import UnknownValueError
 from infra.policy.catalogue import RULES, PolicyRule
 from infra.policy.cloud.catalogue import CLOUD_RULES
 from infra.policy.manifests import UNKNOWN
+from infra.policy.pack.stack_exceptions import exceptions_of_stack
 from infra.policy.resources import RESOURCE_RULE_IDS, resource_violations
+
+ROOT = Path(__file__).resolve().parents[3]
+KNOWN = exceptions_of_stack(os.environ, ROOT, datetime.now(UTC).date())
 
 
 def pulumi_policy(rule: PolicyRule) -> ResourceValidationPolicy:
     """Return the policy of a rule that a single resource can break."""
 
     def validate(args: ResourceValidationArgs, report: ReportViolation) -> None:
-        for violation in resource_violations(args.resource_type, to_plain_json(args.props), args.name):
+        for violation in resource_violations(args.resource_type, to_plain_json(args.props), args.name, KNOWN):
             if violation.rule == rule.id:
                 report(f"{violation.where}: {violation.problem}; {violation.remedy}", args.urn)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from infra.config.options import StackOptions, parse_options
 from infra.host.inside_agents import agent_settings
 from infra.plan.cloud import build_cloud_plan
+from infra.policy.cloud.manifests import KnownExceptions
 from infra.targets.kubernetes.cloud.files import cloud_files
 from infra.targets.local.cloud.checks import check_folders
 from infra.targets.local.cloud.folders import missing_digests, render_folders
@@ -121,6 +123,17 @@ def test_nothing_hosted_and_what_a_cloud_cannot_run_are_faults() -> None:
     unlocked = replace(base_declaration(), lock=())
     with pytest.raises(ConfigError, match="motcua cloud lock"):
         rendered(unlocked, local_options())
+
+
+def test_an_exception_that_nobody_declared_is_found_in_the_tree() -> None:
+    folder = folder_of(ONESTOP)
+    service = next(one for one in folder.objects if one["kind"] == "Service")
+    label = {"motcua.org/exception-admin-port": (TODAY + timedelta(days=9)).isoformat()}
+    labels = {**service["metadata"]["labels"], **label}
+    excepted = {**service, "metadata": {**service["metadata"], "labels": labels}}
+    (finding,) = check_folders([replace(folder, objects=(excepted,), resources=())], KnownExceptions(TODAY, ()))
+    assert finding.rule == "exception-dated"
+    assert "nobody declared it" in finding.problem
 
 
 @pytest.mark.parametrize("part", ["ground", "hosted"])

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from infra.policy.cloud.manifests import NOTHING_KNOWN, KnownExceptions
 from infra.policy.manifests import UNKNOWN
 from infra.policy.resources import resource_violations
 from infra.targets.kubernetes.cloud.files import object_file_name
@@ -29,15 +30,17 @@ METADATA: Final = "metadata"
 """The property whose keys are labels, which keep their names."""
 
 
-def check_folders(folders: Iterable[RenderedFolder]) -> list[Finding]:
+def check_folders(folders: Iterable[RenderedFolder], known: KnownExceptions = NOTHING_KNOWN) -> list[Finding]:
     """Return every finding at an object or resource of the tree, each with the file that holds it, sorted."""
-    return sorted(finding for folder in folders for finding in (*_object_findings(folder), *_resource_findings(folder)))
+    return sorted(
+        finding for folder in folders for finding in (*_object_findings(folder, known), *_resource_findings(folder))
+    )
 
 
-def _object_findings(folder: RenderedFolder) -> Iterator[Finding]:
+def _object_findings(folder: RenderedFolder, known: KnownExceptions) -> Iterator[Finding]:
     for manifest in folder.objects:
         path = f"{folder.name}/{KUBERNETES_FOLDER}/{object_file_name(manifest)}.yaml"
-        for finding in resource_violations(f"kubernetes:{manifest['kind']}", manifest):
+        for finding in resource_violations(f"kubernetes:{manifest['kind']}", manifest, known=known):
             yield replace(finding, where=f"{finding.where} ({path})")
 
 

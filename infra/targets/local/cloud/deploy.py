@@ -12,6 +12,7 @@ import pulumi
 
 from infra.components.component import MotcuaComponent, Province
 from infra.policy.cloud.check import finding_faults
+from infra.policy.cloud.manifests import known_exceptions
 from infra.providers.resources import MotcuaResource
 from infra.targets.local.cloud.checks import check_folders
 from infra.targets.local.cloud.folders import missing_digests, render_folders
@@ -41,7 +42,7 @@ def deploy_rendered(
     Raises ConfigError, before the first resource, with what no cloud could run and every object that breaks a rule.
     """
     folders = render_folders(plan, options, inventory)
-    findings = check_folders(folders)
+    findings = check_folders(folders, known_exceptions(plan))
     for finding in findings:
         if finding.severity == "advisory":
             pulumi.warn(str(finding))

@@ -44,6 +44,8 @@ KUBERNETES_FOLDER: Final = "kubernetes"
 OPENSTACK_FOLDER: Final = "openstack"
 PLACEHOLDER_NETWORK: Final = "10.84.0.2/32"
 """Stands for the address of the API server, which a tree to read does not need."""
+PLACEHOLDER_AUTHORITY: Final = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
+"""Stands for the certificate of the authority inside the cluster; it has the form of one, and nothing reads it."""
 PLACEHOLDER_BROKER: Final = "mqtt.example"
 """Stands for the broker to which the agents inside report, when the options have none that they could reach."""
 
@@ -74,14 +76,18 @@ class RenderedFolder:
 
 
 def with_placeholders(plan: CloudPlan, options: StackOptions) -> StackOptions:
-    """Return the options with a placeholder for what only a real cluster has: digests, API server, broker.
+    """Return the options with a placeholder for what only a real cluster has.
 
-    A placeholder digest is the SHA-256 of the image's name, as in the shipped stack file.
+    That is: digests, addresses of the API server, the authority inside, the broker. A placeholder digest is the
+    SHA-256 of the image's name, as in the shipped stack file.
     """
     cloud, broker = options.cloud, options.broker
     digests = {name: f"sha256:{sha256(name.encode()).hexdigest()}" for name in missing_digests(plan, options)}
     networks = cloud.api_server_networks or (PLACEHOLDER_NETWORK,)
-    filled = {"image_digests": {**digests, **cloud.image_digests}, "api_server_networks": networks}
+    filled = {
+        "image_digests": {**digests, **cloud.image_digests}, "api_server_networks": networks,
+        "internal_authority": cloud.internal_authority or PLACEHOLDER_AUTHORITY,
+    }  # fmt: skip
     host = PLACEHOLDER_BROKER if broker.host in LOCAL_HOSTS else broker.host
     return options.model_copy(
         update={"cloud": cloud.model_copy(update=filled), "broker": broker.model_copy(update={"host": host})}
