@@ -40,14 +40,18 @@ def certificate_name(component: ComponentPlan) -> str:
 def has_certificate(spec: HostedSpec, component: ComponentPlan) -> bool:
     """Return whether a component has a certificate of the authority inside: it speaks TLS at a Service of its own.
 
-    A database always does: its operator knows no other way.
+    A database always does: its operator knows no other way. Motcua's own parts speak as in its own stack, with the
+    certificates of its own authority or none.
     """
+    if spec.own and spec.own.id == component.declared.system:
+        return False
     return component.declared.kind == "database" or speaks_tls(spec.plan.declaration, component.declared)
 
 
 def component_certificates(spec: HostedSpec, zone: ZonePlan) -> tuple[Manifest, ...]:
     """Return what a zone's components speak TLS with: the authority's certificate, and one for each that listens."""
-    has_pods = any(has_own_pods(one.declared) for one in zone.components)
+    is_own = spec.own is not None and spec.own.id == zone.system
+    has_pods = not is_own and any(has_own_pods(one.declared) for one in zone.components)
     bundle = {AUTHORITY_KEY: spec.options.cloud.internal_authority}
     authority = zone_manifest(zone, "v1 ConfigMap", AUTHORITY_NAME, "authority", data=bundle)
     certificates = (_certificate(spec, one) for one in zone.components if has_certificate(spec, one))
