@@ -5,7 +5,6 @@ Starting it serves the policies until the engine ends it.
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -25,12 +24,12 @@ from pulumi_policy.proxy import UnknownValueError
 
 from infra.policy.catalogue import RULES, PolicyRule
 from infra.policy.cloud.catalogue import CLOUD_RULES
+from infra.policy.cloud.manifests import KnownExceptions
 from infra.policy.manifests import UNKNOWN
-from infra.policy.pack.stack_exceptions import exceptions_of_stack
 from infra.policy.resources import RESOURCE_RULE_IDS, resource_violations
 
-ROOT = Path(__file__).resolve().parents[3]
-KNOWN = exceptions_of_stack(os.environ, ROOT, datetime.now(UTC).date())
+KNOWN = KnownExceptions(datetime.now(UTC).date())
+"""A pack sees no inventory: it knows the day, and the cluster which exceptions were declared."""
 
 
 def pulumi_policy(rule: PolicyRule) -> ResourceValidationPolicy:
