@@ -287,7 +287,7 @@ def send_systems(
     """
     province = min(declaration.systems).partition("-")[0]
     plan = build_cloud_plan(declaration, province=province, stage=stage, today=TODAY)
-    settings, sender = CloudSettings(), ResourceSender(cloud)
+    settings, sender = CloudSettings(max_routes=200), ResourceSender(cloud)
     projects = {system.project for system in plan.systems if chosen is None or system.id in chosen}
     hosted = [
         one
