@@ -96,6 +96,15 @@ def test_each_agent_has_a_machine_with_an_outbox_that_stays_in_its_zone() -> Non
     assert [kind for kind, name in ground if name == f"{DMZ}/to-10.83.193.0/25-5432-tcp"] == ["security-group-rule"]
 
 
+def test_the_platforms_project_has_room_for_the_agents_rules() -> None:
+    """Agents call each system: a project's default of a hundred rules was full with eleven systems."""
+    ground = ground_of(planned(base_declaration()))
+    rules = [name for kind, name in ground if kind == "security-group-rule"]
+    (quota,) = [one for (kind, _), one in ground.items() if kind == "network-quota"]
+    assert quota.properties["security_group_rule"] == len(rules) + 4 + 2 * 3 + 100
+    assert quota.properties.keys() == {"project_id", "security_group_rule"}
+
+
 def test_without_agents_the_ground_is_as_it_was() -> None:
     plan = planned(base_declaration())
     assert not any(one.kind in {"machine", "port"} for one in ground_resources(plan, CloudSettings()))

@@ -19,13 +19,13 @@ from infra.targets.openstack.cloud.addresses import (
     zone_subnets,
 )
 from infra.targets.openstack.cloud.group_rules import remote_networks
-from infra.targets.openstack.cloud.tenancy import PROGRAM_ROLE
+from infra.targets.openstack.cloud.tenancy import DEFAULT_GROUP_RULES, PROGRAM_ROLE, RULES_OF_NEW_GROUP
 from infra.targets.openstack.cloud.values import CloudResource, CreatedReference, ExistingReference, ProgramUser
 from infra.templates import render_template, render_yaml
 from telemetry.core.cloud.address_slots import slot_network
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from infra.plan.cloud.values import AllowedConnection, CloudPlan, Endpoint
     from infra.targets.openstack.cloud.values import CloudSettings
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 HEADER: Final = "# Written by `pulumi up` for an agent inside the province's cloud."
 FIRST_BOOT: Final = "usr/local/sbin/motcua-agent-first-boot"
 OUTBOX_GB: Final = 1
+PLATFORM_RULES: Final = 100
+"""Rules for whatever else runs in the platform's project, as the machines of a cluster: Neutron's default."""
 HOST_SERVICES: Final = ("time", "registry")
 """What a machine needs beside its probes: a clock, and packages at its first boot."""
 _CREATION_PROPERTIES: Final = ("user_data", "image_id", "block_devices")
@@ -68,11 +70,20 @@ def vantage_resources(
     role = {"project_id": CreatedReference("project", project), "user_id": ProgramUser(),
             "role_id": ExistingReference("role", PROGRAM_ROLE)}  # fmt: skip
     yield CloudResource("role-assignment", f"{project}/program", role)
+    yield _rule_quota(plan, points, project)
     for point in points:
         yield from _network(plan, point, project, router)
         place = _place(plan, point, project)
         yield from _group(plan, point, place)
         yield from _machine(plan, settings, place, agents[point.namespace])
+
+
+def _rule_quota(plan: CloudPlan, points: Sequence[Endpoint], project: str) -> CloudResource:
+    """Return the room for the agents' rules: they grow with the systems, and a project's default is about a hundred."""
+    own = sum(len(vantage_rules(plan, point)) for point in points)
+    limit = own + DEFAULT_GROUP_RULES + RULES_OF_NEW_GROUP * len(points) + PLATFORM_RULES
+    properties = {"project_id": CreatedReference("project", project), "security_group_rule": limit}
+    return CloudResource("network-quota", project, properties)
 
 
 def vantage_rules(plan: CloudPlan, point: Endpoint) -> tuple[VantageRule, ...]:
