@@ -25,7 +25,8 @@ def _node_id(kind: str, name: str) -> str:
 
 
 def _quote(text: str) -> str:
-    return '"' + text.replace("&", "#amp;").replace('"', "#quot;").replace("<", "#lt;") + '"'
+    """Return a label; `#` and a number would be a character, and backticks around it Markdown."""
+    return '"' + re.sub(r'["#&<`]', lambda match: f"#{ord(match[0])};", text) + '"'
 
 
 def _flow_node(plan: StackPlan, name: str) -> str:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
+from infra.plan.cloud import build_cloud_plan
 from telemetry.core.cloud.values import (
     Agency,
     BackupStore,
@@ -32,6 +33,8 @@ from telemetry.core.cloud.values import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+
+    from infra.plan.cloud import CloudPlan
 
 TODAY = date(2026, 11, 29)
 ONESTOP = "vn83-onestop"
@@ -222,3 +225,8 @@ def second_system(ident: str, **changes: Any) -> CloudDeclaration:  # noqa: ANN4
         ),
         hosted_system(ident, **changes),
     )
+
+
+def planned(declaration: CloudDeclaration, stage: str = "prod") -> CloudPlan:
+    """Return the plan of a declaration on the day of the examples."""
+    return build_cloud_plan(declaration, province="vn83", stage=stage, today=TODAY)

@@ -13,15 +13,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich import box
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from motcua.cloud_plan import NOTHING_HOSTED, FolderArgument, JsonOption, StageOption, open_cloud_plan
+from motcua.report_console import open_report_console, print_table
 from telemetry.errors import ConfigError, Fault
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from rich.console import Console
 
     from infra.plan.cloud import CloudPlan
     from infra.policy.catalogue import Finding
@@ -55,9 +57,9 @@ def check(
     if json:
         print(json_text.dumps(check_document(plan, findings, counts), indent=2, ensure_ascii=False))
     elif not plan.declaration.systems:
-        Console().print(NOTHING_HOSTED, markup=False)
+        open_report_console().print(NOTHING_HOSTED, markup=False)
     else:
-        print_check(Console(), plan.today, findings, counts)
+        print_check(open_report_console(), plan.today, findings, counts)
     if any(finding.severity == "mandatory" for finding in findings):
         raise typer.Exit(1)
 
@@ -88,11 +90,11 @@ def check_document(plan: CloudPlan, findings: Sequence[Finding], counts: Sequenc
 def print_check(console: Console, day: date, findings: Sequence[Finding], counts: Sequence[ClauseCounts]) -> None:
     """Print the findings, faults first, their counts, and the counts of clauses by system."""
     if findings:
-        console.print(finding_table(findings))
+        print_table(console, finding_table(findings))
     severities = Counter(finding.severity for finding in findings)
     console.print(f"{severities['mandatory']} faults, {severities['advisory']} hints on {day}")
     if counts:
-        console.print(clause_table(counts))
+        print_table(console, clause_table(counts))
         console.print(
             "requirements of TCVN 14423:2026 at the system's level: built as objects, checked by a rule, named with "
             "evidence, open by a finding, or outside (people, rooms, contracts)",

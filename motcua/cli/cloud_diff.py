@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich import box
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from motcua.cloud_plan import FolderArgument, JsonOption, StageOption, inventory_folder, open_cloud_plan
+from motcua.report_console import open_report_console, print_table
 from telemetry.errors import ConfigError, Fault
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def diff(
 
 
 def _print_changes(changes: tuple[CloudChange, ...], phrase: str) -> None:
-    console = Console()
+    console = open_report_console()
     table = Table("Change", "Where", "What", box=box.SIMPLE, collapse_padding=True, pad_edge=False)
     for one in changes:
         colour = "bold red" if one.loses_data else COLOURS[one.kind]
@@ -62,7 +62,7 @@ def _print_changes(changes: tuple[CloudChange, ...], phrase: str) -> None:
             escape(f"{one.problem}; {one.remedy}" if one.remedy else one.problem),
         )
     if changes:
-        console.print(table)
+        print_table(console, table)
     counts = Counter(one.kind for one in changes)
     console.print(", ".join(f"{counts[kind]} {kind}" for kind in COLOURS if counts[kind]) or "nothing changes")
     if phrase:

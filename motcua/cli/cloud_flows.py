@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich import box
-from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from motcua.cloud_plan import NOTHING_HOSTED, FolderArgument, JsonOption, StageOption, open_cloud_plan
+from motcua.report_console import open_report_console, print_table
 
 if TYPE_CHECKING:
     from infra.plan.cloud import CloudPlan
@@ -39,13 +40,13 @@ def flows(
     if json:
         print(json_text.dumps([connection_row(plan, one) for one in connections], indent=2, ensure_ascii=False))
         return
-    console = Console()
+    console = open_report_console()
     if not plan.systems:
         console.print(NOTHING_HOSTED, markup=False)
         return
-    console.print(matrix_table(plan))
+    print_table(console, matrix_table(plan))
     console.print("a number: that many declared connections; ·: may be declared; –: closed", style="dim")
-    console.print(connection_table(plan, connections))
+    print_table(console, connection_table(plan, connections))
 
 
 def connection_row(plan: CloudPlan, connection: AllowedConnection) -> dict[str, Any]:
@@ -98,8 +99,9 @@ def connection_table(plan: CloudPlan, connections: tuple[AllowedConnection, ...]
     for one in sorted(connections, key=lambda one: (str(one.source), str(one.target), one.port)):
         row = connection_row(plan, one)
         breach, port = row["breach"], f"{one.port}" if one.protocol == "TCP" else f"{one.port} {one.protocol}"
-        why = one.why if one.tls or one.protocol == "UDP" else f"{one.why} (no TLS)"
+        why = escape(one.why if one.tls or one.protocol == "UDP" else f"{one.why} (no TLS)")
         if breach:
-            why = f"[red]forbidden by {breach['clause']}: {breach['problem']}[/red]"
+            forbidden = escape(f"forbidden by {breach['clause']}: {breach['problem']}")
+            why = f"[red]{forbidden}[/red]"
         table.add_row(row["from"], row["to"], port, why)
     return table

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
+from motcua.report_console import open_report_console, print_table
 from telemetry.errors import ConfigError, Fault, MotcuaError
 from telemetry.web_address import parse_host_port
 
@@ -46,7 +46,7 @@ def status(data: DataOption = None) -> None:
     for path, server in sorted(servers.items()):
         state = "stopped" if server.node in stopped else "running"
         table.add_row(path, server.kind, server.address, state)
-    Console().print(table)
+    print_table(open_report_console(), table)
 
 
 def _control(data: Path | None) -> CloudControl:

@@ -7,10 +7,11 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from rich import box
-from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from motcua.cloud_plan import NOTHING_HOSTED, FolderArgument, JsonOption, StageOption, open_cloud_plan
+from motcua.report_console import open_report_console, print_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,28 +35,28 @@ def size(folder: FolderArgument = None, stage: StageOption = "prod", json: JsonO
         }
         print(json_text.dumps(document, indent=2, ensure_ascii=False))
         return
-    console, prices, logs = Console(), plan.declaration.prices, plan.declaration.logs
+    console, prices, logs = open_report_console(), plan.declaration.prices, plan.declaration.logs
     if not plan.systems:
         console.print(NOTHING_HOSTED, markup=False)
         return
     for group, title in TITLES.items():
         grouped = [row for row in rows if row.group == group]
-        console.print(size_table(title, grouped, prices.currency if prices else ""))
+        print_table(console, size_table(title, grouped, prices.currency if prices else ""))
     if logs is not None:
         total = sum(row.log_gb for row in rows if row.group == "all")
         console.print(f"Logs of {logs.keep_days} days: {total:,.1f} GB of {logs.disk_gb:,} GB declared")
-    console.print(loss_table(rows, losses))
+    print_table(console, loss_table(rows, losses))
     if drills:
-        console.print(drill_table(drills))
+        print_table(console, drill_table(drills))
 
 
 def size_table(title: str, rows: Sequence[SizeRow], currency: str) -> Table:
     """Return a table of sizes; without prices it has no price column."""
     table = Table(title=title, title_justify="left", box=box.SIMPLE, collapse_padding=True, pad_edge=False)
     table.add_column("Id", no_wrap=True)
-    names = ("Runs", "Cores", "Memory GB", "Disk GB", "Copies GB", "Log GB")
-    for name in (*names, *([f"{currency} a month"] if currency else [])):
-        table.add_column(name, justify="right", min_width=11 if name.endswith("a month") else None)
+    names = ("Runs", "Cores", "Memory\nGB", "Disk\nGB", "Copies\nGB", "Log\nGB")
+    for name in (*names, *([f"{escape(currency)}\na month"] if currency else [])):
+        table.add_column(name, justify="right", no_wrap=True)
     for row in rows:
         price = [f"{row.price:,}"] if row.price is not None else []
         table.add_row(
@@ -73,7 +74,7 @@ def loss_table(rows: Sequence[SizeRow], losses: Sequence[HostLoss]) -> Table:
     table.add_column("System", no_wrap=True)
     for name in ("Cores", "left", "Memory GB", "left"):
         table.add_column(name, justify="right")
-    table.add_column("Stops until it starts elsewhere")
+    table.add_column("Stops until it starts elsewhere", overflow="fold")
     for loss in losses:
         row, stopped = left[loss.system], ", ".join(loss.stopped) or "nothing"
         table.add_row(

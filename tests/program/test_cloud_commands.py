@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
+from infra.graph import render_cloud_mermaid
 from motcua.cli.cloud import app
 from telemetry.errors import ConfigError
+from tests.cloud_examples import base_declaration, planned
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLE = ROOT / "inventory" / "bentre-2021"
@@ -67,6 +70,42 @@ def test_the_chart_of_the_sample_has_a_box_for_each_system() -> None:
     assert chart.startswith("flowchart LR\n")
     assert chart.count("subgraph system_") == 11
     assert chart.count("subgraph") == chart.count("end\n")
+
+
+def test_a_label_of_the_chart_is_text_whatever_is_in_it() -> None:
+    base = base_declaration()
+    flows = (replace(base.flows[0], why='`tiếp dân` #1; "một cửa" & <b>'), *base.flows[1:])
+    chart = render_cloud_mermaid(planned(replace(base, flows=flows)))
+    assert '|"443: #96;tiếp dân#96; #35;1; #34;một cửa#34; #38; #60;b>"|' in chart
+
+
+def test_what_stands_in_brackets_is_printed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    file = folder / "flows.csv"
+    text = file.read_text(encoding="utf-8")
+    file.write_text(text.replace("people fill in forms", "people fill in forms [red]till 2027[/red]"), encoding="utf-8")
+    assert "people fill in forms [red]till 2027[/red]" in run("flows", str(folder))[1]
+
+
+@pytest.mark.parametrize("columns", [60, 80, 120, None])
+@pytest.mark.parametrize("report", ["size", "flows"])
+def test_no_id_and_no_figure_is_cut(report: str, columns: int | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    if columns:
+        monkeypatch.setenv("COLUMNS", str(columns))
+    printed = run(report, str(SAMPLE))[1]
+    assert "…" not in printed
+    wanted = {
+        "size": ["vn83-participation", "11,000  14,000    315  61,638,400", "162,736,000"],
+        "flows": ["vn83-participation/web    8080  people ask", "vn83-documents/app      vn83-documents/files"],
+    }
+    assert [text for text in wanted[report] if text not in printed] == []
+    if columns in {80, 120}:
+        assert max(map(len, printed.splitlines())) <= columns
+    if columns is None:
+        words = {"size": "alertmanager, backup, broker, grafana, ingest, prometheus, rollup, influxdb",
+                 "flows": "messages of the national platform and of agencies"}  # fmt: skip
+        assert words[report] in printed, "a row in a pipe is one line"
 
 
 def test_the_sizes_of_the_sample_add_up() -> None:

@@ -9,7 +9,6 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import kubernetes_validate  # type: ignore[import-untyped]
 import pytest
 import yaml
 from typer.testing import CliRunner
@@ -21,6 +20,7 @@ from telemetry.errors import ConfigError
 from telemetry.inventory.files import bundle_files
 from tests.carried import with_months
 from tests.kubernetes import GATEWAY_API, SHIPPED, stack
+from tests.kubernetes_schemas import validate_manifest
 
 if TYPE_CHECKING:
     from typer.testing import Result
@@ -44,7 +44,7 @@ def test_every_object_but_secrets_is_a_file_of_its_own(tmp_path: Path) -> None:
     assert len(found) == len(expected)
     for name, one in found.items():
         if one["apiVersion"] != GATEWAY_API:
-            kubernetes_validate.validate(one, "1.33", strict=True)
+            validate_manifest(one, "1.33")
         assert name.endswith(f"-{str(one['kind']).lower()}-{one['metadata']['name']}.yaml")  # type: ignore[index]
     assert next(iter(found.values()))["kind"] == "Namespace"
     kustomization = yaml.safe_load((tmp_path / "kustomization.yaml").read_text())

@@ -7,7 +7,6 @@ from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-import kubernetes_validate  # type: ignore[import-untyped]
 import pytest
 
 from infra.plan.cloud import build_cloud_plan
@@ -32,6 +31,7 @@ from tests.cloud_examples import (
     with_system,
 )
 from tests.hosted_objects import HostedObjects, cluster_options, hosted_objects, object_path
+from tests.kubernetes_schemas import validate_manifest
 
 if TYPE_CHECKING:
     from telemetry.core.cloud.values import CloudDeclaration
@@ -102,7 +102,7 @@ def test_every_object_of_the_cluster_itself_is_valid_by_the_published_schemas(
     own = [one for one in (*base.ground, *base.hosted) if one["apiVersion"] in CORE_GROUPS]
     assert len(own) > 40
     for one in own:
-        kubernetes_validate.validate(one, version, strict=True)
+        validate_manifest(one, version)
 
 
 def test_the_kinds_of_other_operators_are_named(base: HostedObjects) -> None:
@@ -407,9 +407,7 @@ def with_component(kind: str, zone: str, **more: Any) -> CloudDeclaration:  # no
 
 def test_a_job_runs_every_night_at_its_own_minute() -> None:
     job = hosted_objects(with_component("job", "server")).one("CronJob", f"{SERVER}/extra")["spec"]
-    kubernetes_validate.validate(
-        hosted_objects(with_component("job", "server")).one("CronJob", f"{SERVER}/extra"), "1.35", strict=True
-    )
+    validate_manifest(hosted_objects(with_component("job", "server")).one("CronJob", f"{SERVER}/extra"))
     minute, hour, *rest = job["schedule"].split()
     assert (0 <= int(minute) < 60, hour, rest) == (True, "1", ["*", "*", "*"])
     assert job["concurrencyPolicy"] == "Forbid"
@@ -417,7 +415,7 @@ def test_a_job_runs_every_night_at_its_own_minute() -> None:
 
 def test_a_cache_keeps_no_volume() -> None:
     cache = hosted_objects(with_component("cache", "server", port=6379)).one("StatefulSet", f"{SERVER}/extra")
-    kubernetes_validate.validate(cache, "1.35", strict=True)
+    validate_manifest(cache)
     assert "volumeClaimTemplates" not in cache["spec"]
 
 
@@ -444,13 +442,23 @@ def test_a_bucket_is_reached_at_the_platforms_object_store() -> None:
         hosted_objects(replace(declared, platform=platform))
 
 
+def test_a_flow_to_a_bucket_at_another_port_than_the_object_stores_is_a_fault() -> None:
+    declared = with_component("objects", "database", disk_gb=50)
+    ends = component_end(ONESTOP, "app"), component_end(ONESTOP, "extra")
+    flow = Flow(*ends, 8333, "papers", declared_at="flows.csv:9")
+    with pytest.raises(ConfigError, match="calls port 8333, and the object store answers at 443") as raised:
+        hosted_objects(replace(declared, flows=(*declared.flows, flow)))
+    (fault,) = raised.value.faults
+    assert (fault.file, fault.line, fault.remedy) == ("flows.csv", 9, "write 443 in flows.csv")
+
+
 def test_a_program_with_a_disk_has_a_volume_for_each_instance_that_stays() -> None:
     declared = base_declaration()
     components = changed_components(declared.components, lambda one: one.id == "app", disk_gb=20)
     found = hosted_objects(replace(declared, components=components))
     assert f"{SERVER}/app" not in found.names("Deployment")
     store = found.one("StatefulSet", f"{SERVER}/app")
-    kubernetes_validate.validate(store, "1.35", strict=True)
+    validate_manifest(store)
     (claim,) = store["spec"]["volumeClaimTemplates"]
     assert claim["spec"]["storageClassName"] == SERVER
     assert SERVER in {one["metadata"]["name"] for one in found.ground if one["kind"] == "StorageClass"}
@@ -489,7 +497,7 @@ def test_every_object_of_the_sample_is_valid_and_no_policy_finds_anything() -> N
     assert len({one["metadata"]["labels"]["motcua.org/system"] for one in found.hosted}) == 11
     for one in (*found.ground, *found.hosted):
         if one["apiVersion"] in CORE_GROUPS:
-            kubernetes_validate.validate(one, "1.35", strict=True)
+            validate_manifest(one)
     assert check_manifests((*found.ground, *found.hosted)) == []
 
 

@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given
 
 from infra.config.options import StackOptions
-from infra.plan.cloud import build_cloud_plan
 from infra.targets.openstack.cloud.document import openstack_documents, stack_documents
 from infra.targets.openstack.cloud.resources import ground_resources, hosted_resources
 from infra.targets.openstack.cloud.user_data import backup_interval_s
@@ -21,7 +20,6 @@ from telemetry.errors import ConfigError
 from tests.cloud_declarations import declarations
 from tests.cloud_examples import (
     ONESTOP,
-    TODAY,
     base_components,
     base_declaration,
     base_flows,
@@ -30,20 +28,16 @@ from tests.cloud_examples import (
     gateway_system,
     hosted_system,
     outside,
+    planned,
     with_system,
 )
 
 if TYPE_CHECKING:
-    from infra.plan.cloud.values import CloudPlan
     from infra.targets.openstack.cloud.values import CloudResource
     from telemetry.core.cloud.values import CloudDeclaration
 
 SETTINGS = CloudSettings(name_zone="example.")
 PROJECT = "vn83-onestop-prod"
-
-
-def planned(declaration: CloudDeclaration, stage: str = "prod") -> CloudPlan:
-    return build_cloud_plan(declaration, province="vn83", stage=stage, today=TODAY)
 
 
 def resources_of(declaration: CloudDeclaration) -> tuple[CloudResource, ...]:

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from hypothesis import given
 
-from infra.plan.cloud import build_cloud_plan
 from infra.plan.cloud.security_groups import NetworkPort, SecurityGroupRule, groups_allow
 from infra.targets.openstack.cloud.group_rules import remote_networks
 from infra.targets.openstack.cloud.resources import hosted_resources
 from infra.targets.openstack.cloud.values import CloudSettings, CreatedReference
 from telemetry.errors import ConfigError
 from tests.cloud_declarations import declarations
-from tests.cloud_examples import TODAY, base_declaration, base_lock, gateway_system
+from tests.cloud_examples import base_declaration, base_lock, gateway_system, planned
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -154,10 +153,6 @@ def declared(plan: CloudPlan) -> Allowed:
             target = f"{projects[component.system]}/{component.id}"
             found |= {(cidr, target, flow.port, "tcp") for cidr in plan.declaration.peers[flow.source.name].cidrs}
     return found
-
-
-def planned(declaration: CloudDeclaration) -> CloudPlan:
-    return build_cloud_plan(declaration, province="vn83", stage="prod", today=TODAY)
 
 
 def reached(plan: CloudPlan) -> Allowed:

@@ -7,7 +7,6 @@ from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import kubernetes_validate  # type: ignore[import-untyped]
 import pytest
 
 from infra.config.options import parse_options
@@ -25,6 +24,7 @@ from tests.cloud_examples import TODAY
 from tests.cloud_reachability import allowed_reach, expected_reach, network_policies, parties
 from tests.hosted_objects import object_path
 from tests.kubernetes import stack
+from tests.kubernetes_schemas import validate_manifest
 from tests.own_objects import (
     MOTCUA,
     SAMPLE,
@@ -189,7 +189,7 @@ def test_every_object_is_valid_by_the_published_schemas(one: OwnObjects) -> None
         if not any(group in manifest["apiVersion"] for group in ("gateway.", "cert-manager", "velero", "external-")):
             secret = manifest["kind"] == "Secret"
             filled = {**manifest, "stringData": dict.fromkeys(manifest["stringData"], "x")} if secret else manifest
-            kubernetes_validate.validate(filled, "1.35", strict=True)
+            validate_manifest(filled)
 
 
 def test_every_object_is_in_a_zone_of_the_plan_with_its_labels_and_no_two_have_one_name(one: OwnObjects) -> None:

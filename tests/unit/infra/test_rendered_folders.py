@@ -10,7 +10,6 @@ import pytest
 
 from infra.config.options import StackOptions, parse_options
 from infra.host.inside_agents import agent_settings
-from infra.plan.cloud import build_cloud_plan
 from infra.policy.cloud.manifests import KnownExceptions
 from infra.targets.kubernetes.cloud.files import cloud_files
 from infra.targets.local.cloud.checks import check_folders
@@ -19,22 +18,17 @@ from infra.targets.openstack.cloud.document import stack_documents
 from telemetry.core.cloud.values import CloudDeclaration
 from telemetry.core.hosted.derived_systems import derive_monitoring
 from telemetry.errors import ConfigError
-from tests.cloud_examples import ONESTOP, TODAY, base_declaration, hosted_system, second_system
+from tests.cloud_examples import ONESTOP, TODAY, base_declaration, hosted_system, planned, second_system
 from tests.hosted_network import hosting
 from tests.hosted_objects import cluster_options
 from tests.program.network import inventory
 
 if TYPE_CHECKING:
-    from infra.plan.cloud import CloudPlan
     from infra.targets.local.cloud.folders import RenderedFolder
     from telemetry.core.inventory import Inventory
 
 FORMS, RENAMED = "vn83-forms", "vn83-motcua"
 AGENTS = ("vn83-cloud-dmz1", "vn83-cloud-manage1", "vn83-cloud-server1")
-
-
-def planned(declaration: CloudDeclaration) -> CloudPlan:
-    return build_cloud_plan(declaration, province="vn83", stage="prod", today=TODAY)
 
 
 def local_options(part: str = "hosted", **local: object) -> StackOptions:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from infra.plan.cloud.object_store import store_port_fault
 from infra.targets.kubernetes.cloud.encryption import certificate_name, has_certificate
 from infra.targets.kubernetes.cloud.objects import (
     DATABASE_CLUSTER_LABEL,
@@ -46,10 +47,11 @@ def store_manifests(spec: HostedSpec, system: SystemPlan, zone: ZonePlan) -> tup
 
 
 def bucket_faults(spec: HostedSpec, system: SystemPlan) -> tuple[Fault, ...]:
-    """Return a fault for a bucket where the platform has no object store."""
+    """Return a fault for a bucket where the platform has no object store, and for each call at another port of it."""
     buckets = [component.declared for component in system.components if component.declared.kind == "objects"]
     if "objects" in spec.plan.declaration.platform or not buckets:
-        return ()
+        calls = (one for one in spec.plan.connections if one.source.system == system.id)
+        return tuple(fault for one in calls if (fault := store_port_fault(spec.plan, one)))
     remedy = "declare [platform.objects] in cloud.toml with its address or namespace"
     file, _, line = buckets[0].declared_at.rpartition(":")
     problem = "the platform has no object store for its bucket"

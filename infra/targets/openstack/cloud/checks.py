@@ -9,10 +9,11 @@ import ipaddress
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from infra.plan.cloud.object_store import is_bucket, store_port_fault
 from infra.plan.cloud.vantage_points import planned_vantage_points
 from infra.targets.openstack.cloud.addresses import edge_addresses, site_network, vantage_address
 from infra.targets.openstack.cloud.exposures import balancer_listeners
-from infra.targets.openstack.cloud.group_rules import is_container, is_of_cluster, remote_networks
+from infra.targets.openstack.cloud.group_rules import is_of_cluster, remote_networks
 from infra.targets.openstack.cloud.networks import PLATFORM_ZONES
 from infra.targets.openstack.cloud.tenancy import components_with_machines
 from infra.targets.openstack.cloud.values import CreatedReference, ExistingReference
@@ -139,20 +140,19 @@ def _end_faults(plan: CloudPlan, system: SystemPlan) -> Iterator[Fault]:
         for end in ends:
             if end.kind in {"outside", "platform"}:
                 yield from _networks_of_end(plan, connection, end)
-        if is_container(plan, connection.target):
+        if is_bucket(plan, connection.target):
             yield from _store_faults(plan, connection)
 
 
 def _store_faults(plan: CloudPlan, connection: AllowedConnection) -> Iterator[Fault]:
     """Report a flow to a container whose store has no address, or answers at another port."""
     store = plan.declaration.platform.get("objects")
-    where = f"{connection.source} → {connection.target}"
     if store is None or not store.address:
+        where = f"{connection.source} → {connection.target}"
         remedy = "write address and port in [platform.objects] of cloud.toml"
         yield new_fault(connection.declared_at, where, "calls the object store, which has no address", remedy)
-    elif connection.port != store.port:
-        problem = f"calls port {connection.port}, and the object store answers at {store.port}"
-        yield new_fault(connection.declared_at, where, problem, f"write {store.port} in flows.csv")
+    elif fault := store_port_fault(plan, connection):
+        yield fault
 
 
 def _networks_of_end(plan: CloudPlan, connection: AllowedConnection, end: Endpoint) -> Iterator[Fault]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from infra.plan.cloud.names import CLUSTER_API
+from infra.plan.cloud.object_store import is_bucket
 from infra.targets.openstack.cloud.addresses import edge_addresses, vantage_address, zone_subnets
 from infra.targets.openstack.cloud.exposures import is_between_systems
 
@@ -53,15 +54,6 @@ def is_of_cluster(connection: AllowedConnection) -> bool:
     return any(end.kind == "operator" or (end.kind == "platform" and end.name == CLUSTER_API) for end in ends)
 
 
-def is_container(plan: CloudPlan, end: Endpoint) -> bool:
-    """Return whether an end is a component of objects: a container of the cloud's store, no machine."""
-    if end.kind != "component":
-        return False
-    return any(
-        one.declared.id == end.name and one.declared.kind == "objects" for one in plan.system(end.system).components
-    )
-
-
 def remote_networks(plan: CloudPlan, end: Endpoint) -> tuple[str, ...]:
     """Return the networks of an end outside of a system; empty when none is known.
 
@@ -71,7 +63,7 @@ def remote_networks(plan: CloudPlan, end: Endpoint) -> tuple[str, ...]:
     declaration = plan.declaration
     if end.kind == "outside":
         return declaration.peers[end.name].cidrs
-    is_store = is_container(plan, end)
+    is_store = is_bucket(plan, end)
     if end.kind == "platform" or is_store:
         service = declaration.platform.get("objects" if is_store else end.name)
         return (_as_network(service.address),) if service and service.address else ()
@@ -95,19 +87,19 @@ def balancer_network(system: SystemPlan, component: Endpoint) -> tuple[str, ...]
 
 def _rules_of(plan: CloudPlan, system: SystemPlan) -> Iterator[GroupRule]:
     for connection in (*plan.connections, *plan.platform_connections):
-        if is_of_cluster(connection) or is_container(plan, connection.source):
+        if is_of_cluster(connection) or is_bucket(plan, connection.source):
             continue
         source, target = connection.source, connection.target
         if source.kind == "component" and source.system == system.id:
             yield from _way_out(plan, system, connection)
-        if target.kind == "component" and target.system == system.id and not is_container(plan, target):
+        if target.kind == "component" and target.system == system.id and not is_bucket(plan, target):
             yield from _way_in(plan, system, connection)
 
 
 def _way_out(plan: CloudPlan, system: SystemPlan, connection: AllowedConnection) -> Iterator[GroupRule]:
     source, target = connection.source, connection.target
     protocol: Literal["tcp", "udp"] = "udp" if connection.protocol == "UDP" else "tcp"
-    if target.kind == "component" and target.system == system.id and not is_container(plan, target):
+    if target.kind == "component" and target.system == system.id and not is_bucket(plan, target):
         yield GroupRule(source.name, "egress", protocol, connection.port, remote_component=target.name)
         return
     for network in remote_networks(plan, target):
