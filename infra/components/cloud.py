@@ -12,8 +12,8 @@ import pulumi
 
 from infra.components.component import MotcuaComponent
 from infra.plan.cloud import build_cloud_plan
-from infra.plan.cloud.names import short_name
 from infra.plan.cloud.roll_out_order import callees_first, component_calls
+from telemetry.core.cloud.physical_names import short_name
 from telemetry.core.cloud.values import CloudDeclaration, Component as DeclaredComponent, Flow as DeclaredFlow, FlowEnd
 from telemetry.errors import ConfigError, Fault
 
@@ -306,7 +306,7 @@ class Component(MotcuaComponent):
     def __init__(
         self, args: ComponentArgs, zone: Zone, province: Province, callees: Sequence[pulumi.Resource] = ()
     ) -> None:
-        name = short_name(args.plan.namespace, _first_id(args.plan.declared))
+        name = short_name(args.plan.namespace, args.plan.declared.first_id)
         super().__init__(name, province.args.stage, pulumi.ResourceOptions(parent=zone))
         target = province.args.target
         own = [_register(self, target, one, zone.opening) for one in args.objects if not one.is_awaited]
@@ -333,14 +333,10 @@ class Flow(MotcuaComponent):
         self.register_outputs({})
 
 
-def _first_id(component: DeclaredComponent) -> str:
-    return component.was[0] if component.was else component.id
-
-
 def _end_name(declaration: CloudDeclaration, end: Endpoint) -> str:
     """Return an end by physical names, which a renamed system or component keeps."""
     component = declaration.component(FlowEnd("component", end.name, end.system)) if end.kind == "component" else None
-    return f"{end.namespace}.{_first_id(component)}" if component else f"{end.kind}.{end.name}"
+    return f"{end.namespace}.{component.first_id}" if component else f"{end.kind}.{end.name}"
 
 
 def _register(

@@ -6,7 +6,9 @@ decide what the components hold.
 
 from __future__ import annotations
 
+import csv
 from dataclasses import dataclass, replace
+from io import StringIO
 from typing import TYPE_CHECKING
 
 from infra.plan import build_plan
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 
 OPTION = "motcua:cloud.ownSystem"
 STACK_FILE = "stack configuration"
+NO_TLS_REASON = "between its own parts Motcua speaks plain HTTP within network policies"
+"""What stands in `no_tls_reason` of flows to Motcua's parts that serve no TLS."""
 MQTT_PROXY, WEB_PROXY = "mqtt", "web"
 """The components in zone dmz: what devices and people reach, and what passes them on."""
 
@@ -34,7 +38,8 @@ MQTT_PROXY, WEB_PROXY = "mqtt", "web"
 class KnownComponent:
     """What is known of a component of Motcua: kind, zone, image, the name of its port.
 
-    `port` is the only one that its image listens on, 0 for any; `disk`: it stores data; `alone`: never two at once.
+    `port` is the only one that its image listens on, 0 for any; `disk`: it stores data; `alone`: never two at once;
+    `tls`: it serves TLS, and nothing else.
     """
 
     kind: ComponentKind
@@ -44,12 +49,13 @@ class KnownComponent:
     port: int = 0
     disk: bool = False
     alone: bool = False
+    tls: bool = False
 
 
 KNOWN_COMPONENTS: Mapping[str, KnownComponent] = {
-    MQTT_PROXY: KnownComponent("gateway", "dmz", "nginx", "mqtts"),
+    MQTT_PROXY: KnownComponent("gateway", "dmz", "nginx", "mqtts", tls=True),
     WEB_PROXY: KnownComponent("web", "dmz", "nginx", "http"),
-    "broker": KnownComponent("gateway", "server", "mosquitto", "mqtts", disk=True, alone=True),
+    "broker": KnownComponent("gateway", "server", "mosquitto", "mqtts", disk=True, alone=True, tls=True),
     "ingest": KnownComponent("app", "server", "motcua-server", "metrics"),
     "rollup": KnownComponent("app", "server", "motcua-server", "metrics", disk=True, alone=True),
     "api": KnownComponent("app", "server", "motcua-server", "http"),
@@ -76,7 +82,7 @@ def build_own_plan(
     """
     system = own_system(options, cloud)
     plan = declared_plan(build_plan(inventory, options, today, files), system)
-    faults = [*_flow_faults(cloud, system, plan), *_outside_faults(cloud, system)]
+    faults = [*_flow_faults(cloud, system, plan), *_outside_faults(cloud, system), *_encryption_faults(cloud, system)]
     if faults:
         raise ConfigError(sorted(faults))
     return plan
@@ -231,7 +237,7 @@ def _flow_faults(cloud: CloudPlan, system: SystemPlan, plan: StackPlan) -> Itera
     for flow in needed_flows(plan):
         if (flow.source, flow.target, flow.port) not in declared:
             ends = f"{system.id}/{flow.source} → {system.id}/{flow.target} port {flow.port}"
-            row = f"{system.id}/{flow.source},{system.id}/{flow.target},{flow.port},{flow.reason}"
+            row = _flow_row(f"{system.id}/{flow.source}", system, flow.target, str(flow.port), flow.reason)
             yield Fault("flows.csv", 0, ends, "is not declared, and Motcua needs it", f"add the row `{row}`")
 
 
@@ -242,8 +248,36 @@ def _outside_faults(cloud: CloudPlan, system: SystemPlan) -> Iterator[Fault]:
     for ident, party in ((MQTT_PROXY, "devices"), (WEB_PROXY, "people")):
         if ident not in reached:
             problem = f"no outside party reaches it, so no {party} would"
-            remedy = f"add a flow from the network of {party}, as `outside:PEER,{system.id}/{ident},PORT,{party}`"
+            row = _flow_row("outside:PEER", system, ident, "PORT", party)
+            remedy = f"add a flow from the network of {party}, as `{row}`"
             yield _fault(_component(system, ident).declared, problem, remedy)
+
+
+def _flow_row(source: str, system: SystemPlan, target: str, port: str, why: str) -> str:
+    """Return a row of flows.csv to a component of Motcua, with the columns about TLS for one that serves none."""
+    row = StringIO()
+    encryption = () if KNOWN_COMPONENTS[target].tls else ("no", NO_TLS_REASON)
+    csv.writer(row, lineterminator="").writerow((source, f"{system.id}/{target}", port, why, *encryption))
+    return row.getvalue()
+
+
+def _encryption_faults(cloud: CloudPlan, system: SystemPlan) -> Iterator[Fault]:
+    """Yield a fault for a flow that declares TLS to a component that serves none, or none where nothing else is served.
+
+    Probes, dossier and policies believe the rows.
+    """
+    for flow in cloud.declaration.flows:
+        if flow.target.system != system.id or flow.tls == KNOWN_COMPONENTS[flow.target.name].tls:
+            continue
+        file, _, line = flow.declared_at.rpartition(":")
+        ends = f"{flow.source} → {flow.target} port {flow.port}"
+        if flow.tls:
+            problem = f"declares TLS, and Motcua's {flow.target.name} serves plain HTTP"
+            remedy = f"write no in the column tls, and in no_tls_reason why, as: {NO_TLS_REASON}"
+        else:
+            problem = f"has no TLS, and Motcua's {flow.target.name} serves nothing else"
+            remedy = "leave the columns tls and no_tls_reason empty"
+        yield Fault(file or "flows.csv", int(line or 0), ends, problem, remedy)
 
 
 def _component(system: SystemPlan, ident: str) -> ComponentPlan:

@@ -11,9 +11,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from infra.plan.cloud.least_level import refusal_clause
-from infra.plan.cloud.names import short_name, zone_name
-from infra.plan.cloud.tenancy import ZONE_ORDER, first_id, lock_entry
+from infra.plan.cloud.tenancy import ZONE_ORDER
 from telemetry.core.cloud.address_slots import FIRST_SLOT, slot_count
+from telemetry.core.cloud.physical_names import first_id, lock_entry, short_name, zone_name
 from telemetry.core.cloud.values import LockEntry
 from telemetry.errors import ConfigError, Fault
 

@@ -9,33 +9,17 @@ import re
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
+from telemetry.core.cloud.physical_names import DIGEST_CHARACTERS, short_name
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from infra.plan.cloud.values import Endpoint
-    from telemetry.core.cloud.values import Component, ComponentZone, HostedSystem
+    from telemetry.core.cloud.values import Component, HostedSystem
 
-LONGEST_NAME = 63
-"""The longest DNS-1123 label, in characters."""
-DIGEST_CHARACTERS = 10
 DATABASE_OPERATOR = "cloudnative-pg"
 CLUSTER_API = "kubernetes-api"
 """The cluster's API server, as the name of a platform end."""
-_DIGEST_AT_END = re.compile(rf"-[0-9a-f]{{{DIGEST_CHARACTERS}}}")
-
-
-def short_name(*parts: str) -> str:
-    """Return the parts joined by dashes; with a digest of all of them when that is too long, or looks like a digest."""
-    joined = "-".join(parts)
-    if len(joined) <= LONGEST_NAME and not _DIGEST_AT_END.fullmatch(joined[-DIGEST_CHARACTERS - 1 :]):
-        return joined
-    digest = sha256("\0".join(parts).encode()).hexdigest()[:DIGEST_CHARACTERS]
-    return f"{joined[: LONGEST_NAME - DIGEST_CHARACTERS - 1].rstrip('-.')}-{digest}"
-
-
-def zone_name(system: str, zone: ComponentZone) -> str:
-    """Return the name that a zone of a system gets when it is locked for the first time."""
-    return short_name(system, zone)
 
 
 def drill_name(namespace: str) -> str:

@@ -9,19 +9,20 @@ from typing import TYPE_CHECKING
 
 from infra.plan.cloud.connections import declared_connections
 from infra.plan.cloud.least_level import level_reasons, refusal_clause
-from infra.plan.cloud.names import component_labels, project_name, system_labels, zone_name
+from infra.plan.cloud.names import component_labels, project_name, system_labels
 from infra.plan.cloud.platform_connections import platform_connections
 from infra.plan.cloud.values import CloudPlan, ComponentPlan, SystemPlan, ZonePlan, ZoneQuota
 from infra.plan.cloud.vantage_points import closed_dials
 from telemetry.core.cloud import address_slots
 from telemetry.core.cloud.address_slots import slot_count
+from telemetry.core.cloud.physical_names import first_id, lock_entry, zone_namespace
 from telemetry.core.cloud.values import ComponentSize
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import date
 
-    from telemetry.core.cloud.values import CloudDeclaration, Component, ComponentZone, HostedSystem, LockEntry
+    from telemetry.core.cloud.values import CloudDeclaration, Component, ComponentZone, HostedSystem
 
 ZONE_ORDER: tuple[ComponentZone, ...] = ("dmz", "server", "database")
 LEAST_DATABASE_INSTANCES = 3
@@ -88,27 +89,6 @@ def drill_quota(components: Sequence[ComponentPlan]) -> ZoneQuota:
     )
 
 
-def first_id(declaration: CloudDeclaration, system: HostedSystem) -> str:
-    """Return the id that a system's physical names are made of: its own, or an earlier one that is locked."""
-    for ident in (system.id, *system.was):
-        if any(
-            entry.system in {system.id, *system.was} and entry.name == zone_name(ident, entry.zone)
-            for entry in declaration.lock
-        ):
-            return ident
-    locked = {entry.system for entry in declaration.lock}
-    return next((ident for ident in (*system.was, system.id) if ident in locked), system.id)
-
-
-def lock_entry(declaration: CloudDeclaration, system: HostedSystem, zone: ComponentZone) -> LockEntry | None:
-    """Return the entry of a system's zone, or the one that it had under an earlier id."""
-    for ident in (system.id, *system.was):
-        for entry in declaration.lock:
-            if (entry.system, entry.zone) == (ident, zone):
-                return entry
-    return None
-
-
 def slot_network(declaration: CloudDeclaration, zone: str, site: str, slot: int) -> str:
     """Return the network of a slot, empty without a slot (0), a network of the zone at the site, or room in it."""
     declared = next((one for one in declaration.zone_networks if (one.zone, one.site) == (zone, site)), None)
@@ -134,7 +114,7 @@ def _plan_zone(
     declaration: CloudDeclaration, system: HostedSystem, zone: ComponentZone, labels: Mapping[str, str]
 ) -> ZonePlan:
     entry = lock_entry(declaration, system, zone)
-    namespace = entry.name if entry else zone_name(first_id(declaration, system), zone)
+    namespace = zone_namespace(declaration, system, zone)
     slot = entry.slot if entry else 0
     own_labels = {**labels, "motcua.org/zone": zone}
     components = tuple(

@@ -124,6 +124,11 @@ class Component:
         return self.health_port or self.port
 
     @property
+    def first_id(self) -> str:
+        """Return the id that its objects are named by: the first one that it had, which a rename does not change."""
+        return self.was[0] if self.was else self.id
+
+    @property
     def path(self) -> str:
         """Return `system/component`, its name in flows and messages."""
         return f"{self.system}/{self.id}"

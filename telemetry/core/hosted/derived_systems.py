@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Literal
 
 from telemetry.core.cloud.encryption import speaks_tls
+from telemetry.core.cloud.physical_names import zone_namespace
 from telemetry.core.hosted.inside_probes import (
     VANTAGE_ZONE,
     closed_paths,
@@ -110,13 +111,12 @@ def system_calls(cloud: CloudDeclaration) -> dict[str, tuple[str, ...]]:
 def inside_target(cloud: CloudDeclaration, component: Component) -> tuple[str, str]:
     """Return the kind and the target of the probe of a component from inside the cloud.
 
-    The host is its service in the namespace that `cloud.lock` names; CloudNativePG's own is `NAME-rw`. With a health
-    path the probe asks for it, by TLS unless a flow to the component has none, or it has a port of its own for
-    health, which speaks plain HTTP; otherwise it opens a connection.
+    The host is its service in the namespace of its zone; both keep their names when component or system are renamed.
+    CloudNativePG's own is `NAME-rw`. With a health path the probe asks for it, by TLS unless a flow to the component
+    has none, or it has a port of its own for health, which speaks plain HTTP; otherwise it opens a connection.
     """
-    namespaces = {(entry.system, entry.zone): entry.name for entry in cloud.lock}
-    namespace = namespaces.get((component.system, component.zone), f"{component.system}-{component.zone}")
-    service = f"{component.id}-rw" if component.kind == "database" else component.id
+    namespace = zone_namespace(cloud, cloud.systems[component.system], component.zone)
+    service = f"{component.first_id}-rw" if component.kind == "database" else component.first_id
     address = f"{service}.{namespace}.svc:{component.probe_port}"
     if not component.health:
         return "tcp", address

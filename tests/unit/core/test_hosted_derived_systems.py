@@ -178,6 +178,22 @@ def test_the_probe_uses_tls_unless_a_flow_has_none_and_the_name_of_the_lock() ->
     assert inside_target(replace(base, lock=()), web)[1] == "https://web.vn83-onestop-dmz.svc:8080/healthz"
 
 
+def test_the_probe_of_what_was_renamed_dials_the_names_that_its_objects_keep() -> None:
+    base = base_declaration()
+    web, _, db = base_components()
+    assert inside_target(base, replace(web, id="pages", was=("web", "site")))[1].startswith(
+        "http://web.vn83-onestop-dmz"
+    )
+    assert inside_target(base, replace(db, id="store", was=("db",)))[1] == "db-rw.vn83-onestop-database.svc:5432"
+    service = "vn83-service"
+    renamed = replace(base.systems[ONESTOP], id=service, was=(ONESTOP,))
+    cloud = replace(base, systems={service: renamed})
+    locked = inside_target(cloud, replace(web, system=service))[1]
+    assert locked == "http://web.vn83-onestop-dmz.svc:9080/healthz", "the line of cloud.lock keeps the earlier id"
+    without = inside_target(replace(cloud, lock=()), replace(web, system=service))[1]
+    assert without == "http://web.vn83-service-dmz.svc:9080/healthz"
+
+
 def test_health_is_asked_at_its_own_port_and_a_closed_path_dials_the_service() -> None:
     base = base_declaration()
     web = base_components()[0]

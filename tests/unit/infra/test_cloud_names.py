@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from hypothesis import example, given, strategies as st
 
-from infra.plan.cloud.names import policy_name, project_name, short_name, zone_name
+from infra.plan.cloud.names import policy_name, project_name
 from infra.plan.cloud.values import Endpoint
+from telemetry.core.cloud.physical_names import short_name, zone_name
 from tests.cloud_declarations import NAMES, SYSTEM_IDS
 from tests.property_sizes import sized
 

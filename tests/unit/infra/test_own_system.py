@@ -118,7 +118,8 @@ def test_the_agents_inside_report_to_this_broker_by_a_name_of_its_certificate(on
         (replace(own_declaration(), systems={MOTCUA: replace(own_declaration().systems[MOTCUA], host="")}),
          "has no host"),
         (without_flow("rollup", "alertmanager"),
-         r"add the row `vn83-motcua/rollup,vn83-motcua/alertmanager,9093,burn-rate alerts`"),
+         r"add the row `vn83-motcua/rollup,vn83-motcua/alertmanager,9093,burn-rate alerts,no,between its .*s`"),
+        (without_flow("ingest", "broker"), r"the row `vn83-motcua/ingest,vn83-motcua/broker,8884,\"frames in, .*\"`"),
         (without_flow("web", "grafana"), "web → vn83-motcua/grafana port 3000: is not declared"),
         (without_flow("tslcd", "mqtt"), "no outside party reaches it, so no devices would"),
     ],
@@ -128,6 +129,25 @@ def test_a_declaration_that_motcua_cannot_run_with_is_refused_with_the_remedy(
 ) -> None:
     with pytest.raises(ConfigError, match=words):
         own_objects(declaration)
+
+
+@pytest.mark.parametrize(
+    ("target", "tls", "words"),
+    [
+        (
+            "api",
+            True,
+            r"flows.csv:\d+.*/api port 8000: declares TLS, and Motcua's api serves plain HTTP; write no",
+        ),
+        ("web", True, "outside:tslcd → vn83-motcua/web port 8080: declares TLS"),
+        ("broker", False, "has no TLS, and Motcua's broker serves nothing else; leave the columns tls"),
+    ],
+)
+def test_a_flow_declares_the_encryption_that_its_target_has(target: str, *, tls: bool, words: str) -> None:
+    cloud = own_declaration()
+    flows = (replace(flow, tls=tls) if flow.target.name == target else flow for flow in cloud.flows)
+    with pytest.raises(ConfigError, match=words):
+        own_objects(replace(cloud, flows=tuple(flows)))
 
 
 def test_every_fault_of_the_declaration_is_named_at_once() -> None:

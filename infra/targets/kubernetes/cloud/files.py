@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from infra.plan.cloud.tenancy import first_id
 from infra.policy.cloud.admission_checks import SYSTEM_LABEL
 from infra.targets.kubernetes.cloud.drills import drill_manifests
 from infra.targets.kubernetes.cloud.manifests import agent_manifests, ground_manifests, hosted_manifests
 from infra.targets.kubernetes.kustomize import SECRETS_FILE, secrets_page
 from infra.templates import render_yaml
+from telemetry.core.cloud.physical_names import first_id
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -102,7 +102,7 @@ def with_exceptions(plan: CloudPlan) -> CloudPlan:
 
 def object_name(component: Component) -> str:
     """Return the name of a component's objects: its first id, which a rename does not change."""
-    return dns_name(component.was[0] if component.was else component.id)
+    return dns_name(component.first_id)
 
 
 def keeps_volumes(component: Component) -> bool:

@@ -11,7 +11,6 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Final, Literal
 
 from infra.host.inside_agents import agent_settings
-from infra.plan.cloud.tenancy import first_id
 from infra.plan.cloud.vantage_points import LOCAL_HOSTS, planned_vantage_points
 from infra.policy.cloud.admission_checks import SYSTEM_LABEL
 from infra.targets.kubernetes.cloud.files import GROUND_FOLDER, HEADERS, manifest_files, objects_of_agent
@@ -30,6 +29,7 @@ from infra.targets.openstack.cloud.resources import (
     ground_resources,
     hosted_resources,
 )
+from telemetry.core.cloud.physical_names import first_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
