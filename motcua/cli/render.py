@@ -187,9 +187,13 @@ def _render_stack(target: RenderTarget, stack: OpenedStack, broker: str, drill: 
 
     check_drill_target(drill, is_hosted=stack.options.cloud.part == "hosted")
     if stack.options.cloud.part != "motcua":
+        from infra.config.stack_file import locate_faults
         from motcua.cli.render_cloud import render_cloud
 
-        return render_cloud(stack, drill)
+        try:
+            return render_cloud(stack, drill)
+        except ConfigError as error:
+            raise ConfigError(locate_faults(Path(stack.name), error.faults)) from None
     marker = f"# Written by `motcua render --target {target.value}` from inventory "
     devices = device_files(stack.inventory, f"{marker}{stack.inventory.version}.", broker)
     if target is RenderTarget.KUBERNETES:

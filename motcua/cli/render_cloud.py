@@ -83,7 +83,7 @@ def _checked_tree(plan: CloudPlan, stack: OpenedStack) -> dict[str, str]:
     from infra.policy.cloud.check import check_cloud_plan, finding_faults
     from infra.policy.cloud.manifests import known_exceptions
     from infra.targets.local.cloud.checks import check_folders
-    from infra.targets.local.cloud.folders import missing_digests, render_folders
+    from infra.targets.local.cloud.folders import missing_digests, missing_routes, render_folders
 
     folders = render_folders(plan, stack.options, stack.inventory)
     findings = [*check_cloud_plan(plan), *check_folders(folders, known_exceptions(plan))]
@@ -95,6 +95,8 @@ def _checked_tree(plan: CloudPlan, stack: OpenedStack) -> dict[str, str]:
     print("this tree is to be read and compared: it enforces nothing")
     if stack.options.cloud.part == "hosted" and (images := missing_digests(plan, stack.options)):
         print(f"{len(images)} images have no digest in cloud.imageDigests: their files have placeholders")
+    for text in missing_routes(folders, stack.options):
+        print(f"hint: {text}")
     return files
 
 

@@ -89,6 +89,16 @@ def test_what_is_refused_or_cannot_be_written_leaves_the_tree_as_it_was(tmp_path
         assert written(tmp_path) == before
 
 
+def test_a_limit_of_routes_that_the_stack_file_writes_is_refused_at_its_line(tmp_path: Path) -> None:
+    stack = tmp_path / "Pulumi.few.yaml"
+    stack.write_text(STACK.format(today=TODAY, part="hosted") + "  motcua:openstack: {maxRoutes: 2}\n")
+    declared = str(write_inventory(tmp_path / "inventory", base_declaration()))
+    words = ["render", "--target", "local", "--stack-file", str(stack), "--inventory", declared]
+    done = CliRunner().invoke(app, [*words, "--out", str(tmp_path / "tree")], standalone_mode=False)
+    assert isinstance(done.exception, ConfigError)
+    assert str(done.exception).startswith(f"{stack}:6: motcua:openstack.maxRoutes: router")
+
+
 def open_services(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the renderer write Services that are open outside the cluster."""
     rendered = workload_manifests

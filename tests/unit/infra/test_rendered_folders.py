@@ -13,7 +13,13 @@ from infra.host.inside_agents import agent_settings
 from infra.policy.cloud.manifests import KnownExceptions
 from infra.targets.kubernetes.cloud.files import cloud_files
 from infra.targets.local.cloud.checks import check_folders
-from infra.targets.local.cloud.folders import missing_digests, render_folders
+from infra.targets.local.cloud.folders import (
+    MOST_ROUTES,
+    missing_digests,
+    missing_routes,
+    render_folders,
+    with_placeholders,
+)
 from infra.targets.openstack.cloud.document import stack_documents
 from telemetry.core.cloud.values import CloudDeclaration
 from telemetry.core.hosted.derived_systems import derive_monitoring
@@ -53,6 +59,19 @@ def folder_of(system: str) -> RenderedFolder:
 def tree(declaration: CloudDeclaration, part: str = "hosted") -> dict[str, str]:
     folders = rendered(declaration, local_options(part))
     return {f"{folder.name}/{path}": text for folder in folders for path, text in folder.files().items()}
+
+
+def test_routes_beyond_neutrons_own_limit_are_a_hint_on_a_tree_to_read_and_a_written_limit_is_kept() -> None:
+    values = {"stage": "prod", "target": "local", "cloud": {"part": "hosted"}, "openstack": {"maxRoutes": 2}}
+    written, unwritten = parse_options(values, "stack"), local_options()
+    assert with_placeholders(planned(base_declaration()), unwritten).openstack.max_routes == MOST_ROUTES
+    folders = rendered(base_declaration(), unwritten)
+    assert missing_routes(folders, unwritten) == [], "3 routes of 30"
+    (hint,) = missing_routes(folders, written)
+    assert "router vn83-platform-main gets 3 routes" in hint
+    assert "write openstack.maxRoutes: 3 in the stack file" in hint
+    with pytest.raises(ConfigError, match="gets 3 routes"):
+        rendered(base_declaration(), written)
 
 
 @pytest.mark.parametrize("part", ["ground", "hosted"])

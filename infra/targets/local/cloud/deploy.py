@@ -15,7 +15,7 @@ from infra.policy.cloud.check import finding_faults
 from infra.policy.cloud.manifests import known_exceptions
 from infra.providers.resources import MotcuaResource
 from infra.targets.local.cloud.checks import check_folders
-from infra.targets.local.cloud.folders import missing_digests, render_folders
+from infra.targets.local.cloud.folders import missing_digests, missing_routes, render_folders
 from telemetry.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -52,6 +52,8 @@ def deploy_rendered(
         pulumi.log.info(
             f"{len(images)} images have no digest in motcua:cloud.imageDigests: the files have placeholders"
         )
+    for text in missing_routes(folders, options):
+        pulumi.warn(text)
     root = (Path(pulumi.get_root_directory()) / options.local.cloud_folder).resolve()
     province = Province(plan.province, plan.stage)
     after: list[pulumi.Resource] = []

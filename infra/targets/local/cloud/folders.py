@@ -16,6 +16,7 @@ from infra.policy.cloud.admission_checks import SYSTEM_LABEL
 from infra.targets.kubernetes.cloud.files import GROUND_FOLDER, HEADERS, manifest_files, objects_of_agent
 from infra.targets.kubernetes.cloud.manifests import agent_manifests, ground_manifests, hosted_manifests
 from infra.targets.kubernetes.cloud.vantage import AGENT_IMAGE
+from infra.targets.openstack.cloud.checks import find_route_faults
 from infra.targets.openstack.cloud.document import (
     AGENCIES_FILE,
     DOCUMENT_HEADERS,
@@ -32,7 +33,7 @@ from infra.targets.openstack.cloud.resources import (
 from telemetry.core.cloud.physical_names import first_id
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from infra.config.options import StackOptions
     from infra.plan.cloud.values import CloudPlan
@@ -48,6 +49,8 @@ PLACEHOLDER_AUTHORITY: Final = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERT
 """Stands for the certificate of the authority inside the cluster; it has the form of one, and nothing reads it."""
 PLACEHOLDER_BROKER: Final = "mqtt.example"
 """Stands for the broker to which the agents inside report, when the options have none that they could reach."""
+MOST_ROUTES: Final = 10_000
+"""Stands for the routes that a router may have, when the options do not write `openstack.maxRoutes`: no limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +79,13 @@ class RenderedFolder:
 
 
 def with_placeholders(plan: CloudPlan, options: StackOptions) -> StackOptions:
-    """Return the options with a placeholder for what only a real cluster has.
+    """Return the options with a placeholder for what only a real cloud has.
 
-    That is: digests, addresses of the API server, the authority inside, the broker. A placeholder digest is the
-    SHA-256 of the image's name, as in the shipped stack file.
+    That is: digests, addresses of the API server, the authority inside, the broker, and how many routes Neutron allows
+    where the options do not write it. A placeholder digest is the SHA-256 of the image's name, as in the shipped stack
+    file.
     """
-    cloud, broker = options.cloud, options.broker
+    cloud, broker, openstack = options.cloud, options.broker, options.openstack
     digests = {name: f"sha256:{sha256(name.encode()).hexdigest()}" for name in missing_digests(plan, options)}
     networks = cloud.api_server_networks or (PLACEHOLDER_NETWORK,)
     filled = {
@@ -89,9 +93,23 @@ def with_placeholders(plan: CloudPlan, options: StackOptions) -> StackOptions:
         "internal_authority": cloud.internal_authority or PLACEHOLDER_AUTHORITY,
     }  # fmt: skip
     host = PLACEHOLDER_BROKER if broker.host in LOCAL_HOSTS else broker.host
-    return options.model_copy(
-        update={"cloud": cloud.model_copy(update=filled), "broker": broker.model_copy(update={"host": host})}
-    )
+    if "max_routes" not in openstack.model_fields_set:
+        openstack = openstack.model_copy(update={"max_routes": MOST_ROUTES})
+    updated = {
+        "cloud": cloud.model_copy(update=filled), "broker": broker.model_copy(update={"host": host}),
+        "openstack": openstack,
+    }  # fmt: skip
+    return options.model_copy(update=updated)
+
+
+def missing_routes(folders: Iterable[RenderedFolder], options: StackOptions) -> list[str]:
+    """Return what a real Neutron with the options' `maxRoutes` would refuse of rendered folders, each with its remedy.
+
+    Such a tree is to be read, so that this is worth a hint; the target openstack refuses it.
+    """
+    resources = (resource for folder in folders for resource in folder.resources)
+    faults = find_route_faults(resources, options.openstack.max_routes)
+    return [f"on OpenStack {fault.problem}: {fault.remedy}" for fault in faults]
 
 
 def missing_digests(plan: CloudPlan, options: StackOptions) -> list[str]:
@@ -108,7 +126,8 @@ def render_folders(plan: CloudPlan, options: StackOptions, inventory: Inventory)
     Raises ConfigError naming everything that one of the chosen clouds could not run.
     """
     check_has_systems(plan)
-    filled, clouds, settings = with_placeholders(plan, options), options.local.cloud_forms, cloud_settings(options)
+    filled, clouds = with_placeholders(plan, options), options.local.cloud_forms
+    settings = cloud_settings(filled)
     is_ground, with_kubernetes = options.cloud.part == "ground", "kubernetes" in clouds
     objects: tuple[Manifest, ...] = ()
     resources: tuple[CloudResource, ...] = ()

@@ -82,7 +82,8 @@ def find_route_faults(resources: Iterable[CloudResource], max_routes: int) -> li
             0,
             "motcua:openstack.maxRoutes",
             f"router {name} gets {count} routes, one for each zone with machines, and Neutron allows {max_routes}",
-            f"set max_routes in the cloud's neutron.conf to {count} or more, then write that number here",
+            f"set max_routes in the cloud's neutron.conf to {count} or more, then write openstack.maxRoutes: {count} "
+            "in the stack file",
         )
         for name, count in sorted(counts.items())
         if count > max_routes
