@@ -56,15 +56,15 @@ class OwnObjects:
         return self.hosted.plan
 
 
-def own_declaration() -> CloudDeclaration:
-    """Return the sample's declaration with no other system than Motcua."""
-    cloud = SAMPLE.cloud
+def own_declaration(*others: str) -> CloudDeclaration:
+    """Return the sample's declaration with Motcua, and of the other systems those that are named."""
+    cloud, systems = SAMPLE.cloud, {MOTCUA, *others}
     return replace(
         cloud,
-        systems={MOTCUA: cloud.systems[MOTCUA]},
-        components=tuple(one for one in cloud.components if one.system == MOTCUA),
-        flows=tuple(one for one in cloud.flows if MOTCUA in {one.source.system, one.target.system}),
-        lock=tuple(one for one in cloud.lock if one.system == MOTCUA),
+        systems={ident: one for ident, one in cloud.systems.items() if ident in systems},
+        components=tuple(one for one in cloud.components if one.system in systems),
+        flows=tuple(one for one in cloud.flows if {one.source.system, one.target.system} <= {*systems, ""}),
+        lock=tuple(one for one in cloud.lock if one.system in systems),
     )
 
 

@@ -11,15 +11,19 @@ import yaml
 
 from infra import program
 from infra.config.stack_file import EngineConfig, load_declarations
+from infra.plan.cloud import build_cloud_plan
 from infra.targets.kubernetes.cloud.files import object_file_name
 from infra.targets.kubernetes.cloud.target import NOT_AWAITED
 from infra.targets.kubernetes.secret_values import RESTARTED_KINDS, SECRETS_ANNOTATION
 from tests.conftest import CHECKOUT
-from tests.own_objects import HOSTED_FILE, MOTCUA, SAMPLE, hosted_options, own_objects
+from tests.own_objects import HOSTED_FILE, MOTCUA, hosted_options, own_declaration, own_objects
 from tests.program.pulumi_monitor import Recorded, Registered, run
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from infra.plan.cloud import CloudPlan
+    from telemetry.core.cloud.values import CloudDeclaration
 
 SECRETS = {"influxToken": "planted-operator-token", "influxPassword": "planted-influx-password"}
 MADE: Mapping[str, dict[str, object]] = {
@@ -29,6 +33,8 @@ MADE: Mapping[str, dict[str, object]] = {
     "RevocationList": {"crl": "CRL"},
 }
 OBJECTS = "kubernetes:"
+DECLARATION = own_declaration("vn83-identity")
+"""Motcua beside one other system: all eleven take five times as long to register, and prove no more."""
 
 
 def answered(one: Registered) -> dict[str, Any]:
@@ -39,7 +45,12 @@ def deployed(more: Mapping[str, object], *, secrets: Mapping[str, str] = SECRETS
     config = yaml.safe_load(HOSTED_FILE.read_text())["config"]
     values = {**config, **{f"motcua:{name}": value for name, value in {**secrets, **more}.items()}}
     texts = {name: value if isinstance(value, str) else json.dumps(value) for name, value in values.items()}
+
+    def plan_fewer(_: CloudDeclaration, **settings: Any) -> CloudPlan:  # noqa: ANN401
+        return build_cloud_plan(DECLARATION, **settings)
+
     with pytest.MonkeyPatch.context() as engine:
+        engine.setattr(program, "build_cloud_plan", plan_fewer)
         engine.setattr(pulumi, "get_root_directory", lambda: str(CHECKOUT))
         engine.setenv("PULUMI_CONFIG_SECRET_KEYS", json.dumps([f"motcua:{name}" for name in SECRETS]))
         engine.setenv("PULUMI_CONFIG", json.dumps(texts))
@@ -82,7 +93,7 @@ def test_the_second_run_adds_buckets_tokens_and_roles_and_what_reads_tokens_come
 
 
 def test_what_reaches_the_engine_is_what_is_rendered(second: Recorded) -> None:
-    rendered = {object_file_name(one): one for one in own_objects(SAMPLE.cloud).hosted.hosted}
+    rendered = {object_file_name(one): one for one in own_objects(DECLARATION).hosted.hosted}
     made = {name: one for name, one in objects_of(second).items() if "-vn83-cloud-" not in name}
     assert set(made) == set(rendered)
     for name, manifest in rendered.items():
@@ -140,6 +151,6 @@ def test_a_missing_secret_is_named_and_without_motcua_none_is_wanted() -> None:
 
 
 def test_a_declaration_that_motcua_cannot_run_with_is_refused_before_anything_is_registered() -> None:
-    cloud = {**hosted_options().cloud.model_dump(by_alias=True), "ownSystem": "vn83-portal"}
+    cloud = {**hosted_options().cloud.model_dump(by_alias=True), "ownSystem": "vn83-identity"}
     with pytest.raises(pulumi.RunError, match="has no component rollup, which Motcua needs"):
         deployed({"cloud": cloud})

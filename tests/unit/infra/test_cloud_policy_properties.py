@@ -12,6 +12,7 @@ from infra.policy.cloud.catalogue import CLOUD_RULES, HIGHEST_HOSTED_LEVEL, LEVE
 from infra.policy.cloud.check import check_cloud_plan, cloud_breaches
 from tests.cloud_declarations import declarations
 from tests.cloud_examples import TODAY
+from tests.property_sizes import sized
 
 if TYPE_CHECKING:
     from infra.policy.catalogue import Finding
@@ -45,6 +46,7 @@ def raised(declaration: CloudDeclaration) -> CloudDeclaration:
     return replace(declaration, systems=systems)
 
 
+@sized(40, 500)
 @given(declarations())
 def test_raising_levels_removes_no_finding(declaration: CloudDeclaration) -> None:
     assert broken(declaration) - broken(raised(declaration)) == set()
@@ -58,6 +60,7 @@ def test_a_rule_holds_for_every_higher_level_and_is_never_less_severe_there() ->
         assert faults == sorted(faults), rule.id
 
 
+@sized(40, 500)
 @given(declarations(), st.randoms(use_true_random=False))
 def test_the_order_of_rows_changes_no_finding(declaration: CloudDeclaration, random: object) -> None:
     def shuffled(rows: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -79,6 +82,7 @@ def test_the_order_of_rows_changes_no_finding(declaration: CloudDeclaration, ran
     assert findings(other) == findings(declaration)
 
 
+@sized(40, 500)
 @given(declarations())
 def test_no_finding_holds_a_secret_of_any_text(declaration: CloudDeclaration) -> None:
     leaking = replace(
@@ -92,6 +96,7 @@ def test_no_finding_holds_a_secret_of_any_text(declaration: CloudDeclaration) ->
     assert not [str(finding) for finding in findings(leaking) if "hunter2" in str(finding)]
 
 
+@sized(40, 500)
 @given(declarations())
 def test_every_finding_names_a_rule_a_place_and_a_remedy(declaration: CloudDeclaration) -> None:
     for finding in findings(declaration):
