@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -16,9 +17,10 @@ from api.alertmanager_access import AlertmanagerAccess
 from api.app import create_app
 from api.operators import load_operators
 from motcua.cli.operator_key import print_operator_key
+from telemetry.core.inventory import Objective
 from telemetry.errors import ConfigError
 from tests.alertmanager import Alertmanager
-from tests.program.network import Network, network
+from tests.program.network import Network, inventory, network
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -187,6 +189,18 @@ def test_without_an_answer_the_page_says_that_alerts_are_unknown(net: Network) -
         answer = browser.get("/api/v1/alerts")
         assert (answer.status_code, answer.json()["code"]) == (503, "alertmanager-unavailable")
         assert "secret" not in page + answer.text
+
+
+def test_no_alert_is_no_good_news_while_objectives_have_no_data(tmp_path: Path) -> None:
+    """Nothing was evaluated yet, so nothing could have alerted; the third objective never alerts."""
+    opened = Objective("open", "Mở cửa", "Open", "centre", "availability", 0.995, 28)
+    quiet = replace(opened, id="quiet", alert=False)
+    net = network(tmp_path, replace(inventory(), objectives=(opened, quiet)))
+    page = TestClient(create_app(net.queries)).get("/alerts?lang=en").text
+    net.store.close()
+    assert "There is no alert." in page
+    assert "mood-unknown" in page
+    assert "2 objectives have no data yet: they cannot alert." in page, "at each of the two centres"
 
 
 def test_without_an_alertmanager_the_page_lists_what_fires(net: Network) -> None:

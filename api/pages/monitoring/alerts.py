@@ -63,6 +63,7 @@ def build_context(
     counts = Counter(item.state for item in items)
     firing = () if notifications else tuple(_firing_objectives(queries, locale, served))
     needs = counts["active"] or len(firing)
+    unjudged = sum(slo.objective.alert and slo.slo_state == "no_data" for slo in queries.slo_index().unsorted_slos)
     return {
         "title": locale.t("alerts_title"),
         "now": now,
@@ -72,13 +73,23 @@ def build_context(
         "has_alertmanager": notifications is not None,
         "problem": known.problem,
         "counts": counts,
-        "mood": "unknown" if known.problem else "down" if needs else "operational",
+        "mood": _mood(known, is_needed=bool(needs), unjudged=unjudged),
+        "unjudged": unjudged,
         "sentence": _sentence(known, counts, len(firing), locale),
         "sections": sections,
         "silences": tuple(sorted(known.silences, key=lambda s: s.ends_at)),
         "hours": [(h, locale.t("alerts_days", n=h // 24) if h > 24 else locale.t("hours", h=h)) for h in SILENCE_HOURS],
         "tables": (_alert_table(items, locale), *((_firing_table(firing, locale),) if notifications is None else ())),
     }
+
+
+def _mood(known: Notifications, *, is_needed: bool, unjudged: int) -> str:
+    """Return the condition shown; no alert is good news only where every objective could have one."""
+    if known.problem:
+        return "unknown"
+    if is_needed:
+        return "down"
+    return "unknown" if unjudged else "operational"
 
 
 def _sentence(known: Notifications, counts: Mapping[NotificationState, int], firing: int, locale: PageLocale) -> str:
