@@ -212,6 +212,17 @@ def with_flows(declaration: CloudDeclaration, *flows: Flow) -> CloudDeclaration:
     return replace(declaration, flows=(*declaration.flows, *flows))
 
 
+def renamed_system(declaration: CloudDeclaration, ident: str, *was: str) -> CloudDeclaration:
+    """Return a declaration whose one system, that of the base, has another id; `was`: the earlier ids it names."""
+    return replace(
+        declaration,
+        systems={ident: hosted_system(ident, was=was, host="onestop.example")},
+        components=base_components(ident),
+        flows=base_flows(ident),
+        drills=tuple(replace(one, system=ident) for one in declaration.drills),
+    )
+
+
 def second_system(ident: str, **changes: Any) -> CloudDeclaration:  # noqa: ANN401
     """Return the base declaration with a second system of the same components and flows."""
     base = base_declaration()

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import urllib.error
-import urllib.request
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,6 +11,7 @@ from telemetry.errors import ConfigError
 from telemetry.ingest import metrics_server
 from telemetry.ingest.stats import IngestStats
 from telemetry.store import Batch, DeadLetter
+from tests.servers import read_page
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -39,15 +38,7 @@ def figures() -> IngestStats:
 def ask(figures: IngestStats, free_port: int) -> Iterator[Callable[[str], tuple[int, str]]]:
     server = metrics_server.serve_metrics(figures, lambda: NOW, ("127.0.0.1", free_port))
 
-    def get(path: str) -> tuple[int, str]:
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{free_port}{path}", timeout=60) as answer:
-                return answer.status, answer.read().decode()
-        except urllib.error.HTTPError as error:
-            with error:
-                return error.code, error.read().decode()
-
-    yield get
+    yield lambda path: read_page(f"http://127.0.0.1:{free_port}{path}")
     server.shutdown()
     server.server_close()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,7 +14,14 @@ from infra.targets.kubernetes.cloud.workloads import workload_manifests
 from motcua.cli import render_cloud
 from motcua.cli.app import app
 from telemetry.errors import ConfigError
-from tests.cloud_examples import ONESTOP, TODAY, base_declaration, hosted_system, second_system, with_components
+from tests.cloud_examples import (
+    ONESTOP,
+    TODAY,
+    base_declaration,
+    renamed_system,
+    second_system,
+    with_components,
+)
 from tests.cloud_files import write_inventory
 from tests.conftest import CHECKOUT
 from tests.kubernetes import SHIPPED
@@ -168,15 +174,7 @@ def test_the_program_writes_each_system_by_a_resource_of_its_own() -> None:
 
 
 def test_a_renamed_system_is_the_same_resource() -> None:
-    declared = base_declaration()
-    renamed = replace(
-        declared,
-        systems={RENAMED: hosted_system(RENAMED, was=(ONESTOP,))},
-        components=tuple(replace(one, system=RENAMED) for one in declared.components),
-        flows=(),
-        drills=tuple(replace(one, system=RENAMED) for one in declared.drills),
-    )
-    found = deployed(renamed)
+    found = deployed(renamed_system(base_declaration(), RENAMED, ONESTOP))
     aliases = found.one(RENAMED, "motcua:cloud:System").aliases
     assert any(alias.endswith((f"::{ONESTOP}", f"|{ONESTOP}")) for alias in aliases)
     assert found.one(f"files-{ONESTOP}").inputs["folder"].endswith(f"/{ONESTOP}")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import threading
-import urllib.error
-import urllib.request
 from typing import TYPE_CHECKING, cast
 
 import pytest
@@ -16,7 +14,7 @@ from telemetry.mqtt.reconnect import Backoff
 from telemetry.rollup import worker
 from telemetry.rollup.pass_page import STUCK_MS, is_ready, serve_passes
 from telemetry.rollup.pass_stats import PassStats
-from tests.servers import free_port
+from tests.servers import free_port, read_page
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -31,15 +29,7 @@ def ask() -> Iterator[Callable[[str], tuple[int, str]]]:
     stats, port = PassStats(passes=7, failed=2, last_pass_at=NOW), free_port()
     server = serve_passes(stats, lambda: NOW + STUCK_MS, ("127.0.0.1", port))
 
-    def get(path: str) -> tuple[int, str]:
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=60) as answer:
-                return answer.status, answer.read().decode()
-        except urllib.error.HTTPError as error:
-            with error:
-                return error.code, error.read().decode()
-
-    yield get
+    yield lambda path: read_page(f"http://127.0.0.1:{port}{path}")
     server.shutdown()
     server.server_close()
 

@@ -22,9 +22,9 @@ from tests.cloud_examples import (
     ZONE_NETWORKS,
     base_components,
     base_declaration,
-    base_flows,
     changed_components,
     hosted_system,
+    renamed_system,
     with_components,
     with_system,
 )
@@ -50,15 +50,6 @@ def losses(new: CloudDeclaration, old: CloudDeclaration = BASE) -> list[str]:
     return [f"{one.kind} {one.where}: {one.problem}" for one in changes(new, old) if one.loses_data]
 
 
-def renamed(*was: str) -> CloudDeclaration:
-    return replace(
-        BASE,
-        systems={MOTCUA: hosted_system(MOTCUA, was=was, host="onestop.example")},
-        components=base_components(MOTCUA),
-        flows=base_flows(MOTCUA),
-    )
-
-
 def with_database(**edit: object) -> CloudDeclaration:
     return replace(BASE, components=changed_components(BASE.components, lambda one: one.id == "db", **edit))
 
@@ -68,16 +59,16 @@ def test_nothing_changes_without_an_edit() -> None:
 
 
 def test_another_id_without_was_would_delete_the_data() -> None:
-    assert losses(renamed()) == [f"delete {ONESTOP}/db: would delete data (db 200 GB)"]
-    assert data_loss_phrase(changes(renamed())) == f"delete {ONESTOP}/db"
-    assert "name its earlier id in `was`" in str(changes(renamed())[0])
+    assert losses(renamed_system(BASE, MOTCUA)) == [f"delete {ONESTOP}/db: would delete data (db 200 GB)"]
+    assert data_loss_phrase(changes(renamed_system(BASE, MOTCUA))) == f"delete {ONESTOP}/db"
+    assert "name its earlier id in `was`" in str(changes(renamed_system(BASE, MOTCUA))[0])
 
 
 def test_another_id_with_was_changes_labels_only() -> None:
-    assert [str(one) for one in changes(renamed(ONESTOP))] == [
+    assert [str(one) for one in changes(renamed_system(BASE, MOTCUA, ONESTOP))] == [
         f"change {MOTCUA}: was {ONESTOP}: labels and the alias of the program; all names stay"
     ]
-    assert data_loss_phrase(changes(renamed(ONESTOP))) == ""
+    assert data_loss_phrase(changes(renamed_system(BASE, MOTCUA, ONESTOP))) == ""
 
 
 def test_a_renamed_component_keeps_its_data() -> None:
@@ -132,7 +123,7 @@ RENUMBERED = replace(
         ),
         (with_system(BASE, hosted_system(level=5)), BASE, "machines of its own", "raise-a-systems-level.md"),
         (with_system(BASE, hosted_system(data="secret")), BASE, "machines of its own", "raise-a-systems-level.md"),
-        (renamed(), BASE, "name its earlier id in `was`", "rename-a-system.md"),
+        (renamed_system(BASE, MOTCUA), BASE, "name its earlier id in `was`", "rename-a-system.md"),
         (with_database(zone="server"), BASE, "declare a new component there", "rename-a-system.md"),
         (with_system(BASE, hosted_system(site="backup")), BASE, "declare a new component there", "rename-a-system.md"),
         (replace(BASE, lock=BASE.lock[:2]), BASE, "take cloud.lock and [zones] of cloud.toml back", ""),

@@ -17,9 +17,9 @@ from tests.cloud_examples import (
     TODAY,
     base_components,
     base_declaration,
-    base_flows,
     base_lock,
     hosted_system,
+    renamed_system,
     with_system,
 )
 from tests.property_sizes import sized
@@ -30,15 +30,6 @@ PORTAL, MOTCUA = "vn83-portal", "vn83-motcua"
 def two_systems() -> CloudDeclaration:
     declaration = with_system(base_declaration(), hosted_system(PORTAL))
     return replace(declaration, components=(*declaration.components, *base_components(PORTAL)))
-
-
-def renamed(declaration: CloudDeclaration, *was: str) -> CloudDeclaration:
-    return replace(
-        declaration,
-        systems={MOTCUA: hosted_system(MOTCUA, was=was)},
-        components=base_components(MOTCUA),
-        flows=base_flows(MOTCUA),
-    )
 
 
 def test_a_new_system_gets_the_next_slot_in_all_its_zones() -> None:
@@ -64,7 +55,7 @@ def test_the_slot_of_a_system_that_is_gone_is_not_given_again() -> None:
 
 def test_a_renamed_system_keeps_slots_names_and_project() -> None:
     before = build_cloud_plan(base_declaration(), province="vn83", stage="prod", today=TODAY).systems[0]
-    declaration = renamed(base_declaration(), ONESTOP)
+    declaration = renamed_system(base_declaration(), MOTCUA, ONESTOP)
     assert missing_entries(declaration) == ()
     after = build_cloud_plan(declaration, province="vn83", stage="prod", today=TODAY).systems[0]
     assert (after.id, after.project) == (MOTCUA, before.project)
@@ -74,12 +65,12 @@ def test_a_renamed_system_keeps_slots_names_and_project() -> None:
 
 
 def test_a_renamed_system_names_a_new_zone_as_before() -> None:
-    declaration = replace(renamed(base_declaration(), ONESTOP), lock=base_lock()[:2])
+    declaration = replace(renamed_system(base_declaration(), MOTCUA, ONESTOP), lock=base_lock()[:2])
     assert missing_entries(declaration) == (LockEntry(MOTCUA, "database", 1, "vn83-onestop-database"),)
 
 
 def test_without_the_earlier_id_a_system_is_a_new_one() -> None:
-    assert {entry.slot for entry in missing_entries(renamed(base_declaration()))} == {2}
+    assert {entry.slot for entry in missing_entries(renamed_system(base_declaration(), MOTCUA))} == {2}
 
 
 def test_an_earlier_id_cannot_be_another_system() -> None:

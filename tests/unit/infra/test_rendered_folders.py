@@ -24,7 +24,7 @@ from infra.targets.openstack.cloud.document import stack_documents
 from telemetry.core.cloud.values import CloudDeclaration
 from telemetry.core.hosted.derived_systems import derive_monitoring
 from telemetry.errors import ConfigError
-from tests.cloud_examples import ONESTOP, TODAY, base_declaration, hosted_system, planned, second_system
+from tests.cloud_examples import ONESTOP, TODAY, base_declaration, planned, renamed_system, second_system
 from tests.hosted_network import hosting
 from tests.hosted_objects import cluster_options
 from tests.program.network import inventory
@@ -102,14 +102,8 @@ def test_a_system_more_touches_its_own_folder_only() -> None:
 
 def test_a_renamed_system_keeps_its_folder_and_all_its_files() -> None:
     declared = base_declaration()
-    renamed = replace(
-        declared,
-        systems={RENAMED: hosted_system(RENAMED, was=(ONESTOP,))},
-        components=tuple(replace(one, system=RENAMED) for one in declared.components),
-        flows=(),
-    )
-    without_flows = tree(replace(declared, flows=()))
-    assert tree(renamed).keys() == without_flows.keys()
+    renamed = renamed_system(declared, RENAMED, ONESTOP)
+    assert tree(renamed).keys() == tree(declared).keys()
     (folder,) = (one for one in rendered(renamed, local_options()) if one.system)
     assert (folder.name, folder.system, folder.was) == (ONESTOP, RENAMED, (ONESTOP,))
 
