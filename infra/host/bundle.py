@@ -26,7 +26,7 @@ from infra.plan import build_plan
 from infra.plan.influx import store_url
 from infra.templates import render_template, render_yaml
 from telemetry.errors import ConfigError, Fault
-from telemetry.inventory.agent_config import AgentCertificates, render_agent
+from telemetry.inventory.agent_config import AgentCertificates, render_agent_settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from telemetry.core.inventory import Inventory
 
 HEADER_PREFIX = "# Written by `motcua render --target host` from inventory "
+DEVICE_HEADER = "# Written by `motcua render --target host`."
 BROKER_FOLDER = f"{ETC}/broker"
 PERSISTENCE_FOLDER = "/var/lib/mosquitto"
 COMMAND_PATHS = (
@@ -100,20 +101,19 @@ def render_bundle(
     files |= host_grafana_files(effective_plan, head)
     files[CLOUD_INIT_FILE] = render_user_data(head, server, COMMAND_PATHS)
     files = {path: _with_header(head, text) for path, text in files.items()}
-    return files | (device_files(inventory, head, broker) if broker else {})
+    return files | (device_files(inventory, DEVICE_HEADER, broker) if broker else {})
 
 
 def device_files(inventory: Inventory, head: str, broker: str) -> dict[str, str]:
-    """Return {path: text} of every device's agent.toml, with its sources, for the broker at this URL."""
-    certificates = AgentCertificates()
+    """Return {path: text} of every device's agent.toml, with its sources, for the broker at this URL.
+
+    A file differs only when the device's own settings do: its head must not name the inventory's version.
+    """
+    certificates, outbox = AgentCertificates(), f"{STATE_FOLDER}/outbox.db"
     return {
-        f"devices/{device.id}.toml": _with_header(
-            head,
-            render_agent(
-                inventory, device.id, mqtt=broker, outbox=f"{STATE_FOLDER}/outbox.db", certificates=certificates
-            ),
-        )
-        for device in inventory.devices.values()
+        f"devices/{id_}.toml": f"{head}\n"
+        + render_agent_settings(inventory, id_, mqtt=broker, outbox=outbox, certificates=certificates)
+        for id_, device in inventory.devices.items()
         if device.kind != "replay"
     }
 

@@ -130,13 +130,14 @@ def _print_outcome(count: int, out: Path, inventory: Inventory, *, has_devices: 
 def _render_host(
     inventory: Inventory, workers: int, broker: str, program: str, plan: StackPlan | None = None
 ) -> RenderedFiles:
-    from infra.host.bundle import EXECUTABLE_FILES, HEADER_PREFIX, render_bundle
+    from infra.host.bundle import DEVICE_HEADER, EXECUTABLE_FILES, HEADER_PREFIX, render_bundle
     from infra.host.mosquitto import DEFAULT_PORT
     from infra.host.systemd_units import HostLayout
 
     layout = HostLayout(program, tuple(str(number) for number in range(1, workers + 1)))
     port = plan.broker.listeners[0].port if plan else DEFAULT_PORT
-    return RenderedFiles(render_bundle(inventory, layout, broker, plan), (HEADER_PREFIX,), EXECUTABLE_FILES, port)
+    files = render_bundle(inventory, layout, broker, plan)
+    return RenderedFiles(files, (HEADER_PREFIX, DEVICE_HEADER), EXECUTABLE_FILES, port)
 
 
 def stack_file_of_part(target: RenderTarget, part: RenderedPart, given: Path | None) -> Path:
@@ -194,13 +195,14 @@ def _render_stack(target: RenderTarget, stack: OpenedStack, broker: str, drill: 
             return render_cloud(stack, drill)
         except ConfigError as error:
             raise ConfigError(locate_faults(Path(stack.name), error.faults)) from None
-    marker = f"# Written by `motcua render --target {target.value}` from inventory "
-    devices = device_files(stack.inventory, f"{marker}{stack.inventory.version}.", broker)
+    command = f"# Written by `motcua render --target {target.value}`"
+    # Objects, and devices' files of earlier versions of this command, name the inventory.
+    markers = (f"{command} from inventory ", f"{command}.")
+    devices = device_files(stack.inventory, f"{command}.", broker)
     if target is RenderTarget.KUBERNETES:
-        return RenderedFiles(
-            kustomize_files(stack.plan, stack.options, bundle_files(stack.folder)) | devices, (marker,)
-        )
-    return RenderedFiles(devices, (marker,))
+        objects = kustomize_files(stack.plan, stack.options, bundle_files(stack.folder))
+        return RenderedFiles(objects | devices, markers)
+    return RenderedFiles(devices, markers)
 
 
 def check_broker_address(broker: str) -> None:

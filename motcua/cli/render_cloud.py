@@ -71,7 +71,7 @@ def _kubernetes_files(plan: CloudPlan, stack: OpenedStack, marker: str) -> Rende
         return RenderedFiles(cloud_files(plan, inside, agents), (marker,), stale=("*/*.yaml", "*/*.md"))
     own = plan_own_system(inventory, stack.options, plan, provisioned_files(inventory), bundle_files(stack.folder))
     mqtt = f"mqtts://{own.options.broker.host}:{own.options.broker.port}"
-    files = device_files(inventory, f"{marker} Inventory {inventory.version}.", mqtt)
+    files = device_files(inventory, marker, mqtt)
     # The agents inside have theirs among their objects.
     devices = {path: text for path, text in files.items() if PurePath(path).stem not in agents}
     files = cloud_files(plan, inside, agents, own) | devices

@@ -36,7 +36,6 @@ NEUTRON_CONF = """\
 log_file = {folder}/neutron.log
 core_plugin = ml2
 service_plugins = router
-max_routes = 200
 transport_url = fake://
 auth_strategy = keystone
 api_paste_config = {paste}
@@ -64,6 +63,8 @@ mechanism_drivers = logger
 extension_drivers = port_security
 [ml2_type_vxlan]
 vni_ranges = 1:4000
+[quotas]
+quota_router_route = 200
 """
 
 

@@ -67,18 +67,17 @@ def walk(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]
     return folder / "try", dict(zip(parts[1::2], parts[2::2], strict=True))
 
 
-def changed_folders(output: str) -> set[str]:
-    return {Path(line).parent.name for line in re.findall(r"^ (cloud/\S+|\S*/\S+)\s+\|", output, re.MULTILINE)}
-
-
-def test_a_new_system_has_a_slot_no_finding_and_changes_nothing_else(walk: tuple[Path, dict[str, str]]) -> None:
+def test_a_new_system_has_a_slot_no_finding_and_changes_no_other_system(walk: tuple[Path, dict[str, str]]) -> None:
     _, printed = walk
     assert "new: vn83-library database slot 12, vn83-library-database" in printed["library, declare"]
     look = printed["library, look"]
     assert "0 faults, 0 hints" in look
     assert "11 create\n" in look
-    assert "cluster-vn83-library-database-db.yaml" in printed["library, objects"]
-    assert changed_folders(printed["library, objects"]) == {"vn83-library", *WATCHING}
+    objects = printed["library, objects"]
+    assert "cluster-vn83-library-database-db.yaml" in objects
+    counts = {folder: int(count) for count, folder in re.findall(r"^ +(\d+) (\S+)$", objects, re.MULTILINE)}
+    assert set(counts) == {"vn83-library", *WATCHING}
+    assert counts["devices"] == 10, "those that probe it from outside, and no other"
 
 
 def test_a_raised_level_is_mended_and_named_where_data_would_move(walk: tuple[Path, dict[str, str]]) -> None:

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import pytest
 import yaml
@@ -24,6 +24,9 @@ from tests.kubernetes_schemas import validate_manifest
 
 if TYPE_CHECKING:
     from typer.testing import Result
+
+
+KIOSK: Final = "vn83-83-kiosk1"
 
 
 def render(out: Path, *words: str) -> Result:
@@ -95,10 +98,29 @@ def test_no_planted_secret_of_the_stack_file_or_the_environment_is_written(tmp_p
     assert planted not in done.stdout + done.stderr
 
 
-def test_every_file_says_what_it_was_written_from(tmp_path: Path) -> None:
+def test_every_object_says_what_it_was_written_from(tmp_path: Path) -> None:
     render(tmp_path)
     version = inventory.load(inventory.default_path()).version
-    assert all(f"{HEADER_PREFIX}{version}." in path.read_text().splitlines()[0] for path in tmp_path.rglob("*.*"))
+    files = [path for path in tmp_path.rglob("*.*") if path.parent.name != "devices"]
+    assert all(f"{HEADER_PREFIX}{version}." in path.read_text().splitlines()[0] for path in files)
+
+
+def test_a_devices_file_differs_only_when_its_own_settings_do(tmp_path: Path) -> None:
+    """A new centre changes the inventory's version, and no settings of another centre's devices."""
+    folder, out = tmp_path / "declared", tmp_path / "out"
+    shutil.copytree(inventory.default_path(), folder)
+    render(out, "--inventory", str(folder))
+    before = {path.name: path.read_text() for path in (out / "devices").iterdir()}
+    assert all(text.startswith("# Written by `motcua render --target kubernetes`.\n") for text in before.values())
+    version = inventory.load(folder).version
+    devices = folder / "devices.csv"
+    row = next(line for line in devices.read_text().splitlines() if line.startswith(f"{KIOSK},"))
+    devices.write_text(f"{devices.read_text().rstrip()}\n{row.replace(KIOSK, f'{KIOSK}a')}\n")
+    assert inventory.load(folder).version != version
+    render(out, "--inventory", str(folder))
+    after = {path.name: path.read_text() for path in (out / "devices").iterdir()}
+    assert set(after) - set(before) == {f"{KIOSK}a.toml"}
+    assert {name for name, text in before.items() if after[name] != text} == set()
 
 
 def test_rendering_again_replaces_its_own_files_and_removes_those_that_are_no_more(tmp_path: Path) -> None:
