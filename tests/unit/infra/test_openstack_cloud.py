@@ -237,7 +237,7 @@ def test_more_routes_than_neutron_allows_a_router_are_a_fault_before_anything_is
     assert hosted_resources(planned(base_declaration()), replace(SETTINGS, max_routes=3))
     with pytest.raises(ConfigError, match="router vn83-platform-main gets 3 routes") as raised:
         hosted_resources(planned(base_declaration()), replace(SETTINGS, max_routes=2))
-    assert "max_routes in the cloud's neutron.conf to 3 or more" in raised.value.faults[0].remedy
+    assert "(from 2026.2 on quota_router_route in [quotas]) to 3 or more" in raised.value.faults[0].remedy
     assert CloudSettings().max_routes == 30, "Neutron's own default"
 
 

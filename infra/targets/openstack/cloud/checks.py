@@ -70,8 +70,9 @@ def find_resource_faults(resources: Iterable[CloudResource]) -> list[Fault]:
 
 
 def find_route_faults(resources: Iterable[CloudResource], max_routes: int) -> list[Fault]:
-    """Return the routers that get more routes than Neutron's `max_routes` allows one, sorted.
+    """Return the routers that get more routes than Neutron allows one, sorted.
 
+    Neutron's setting is `max_routes`, from 2026.2 on `quota_router_route`.
     The platform's router has one for each zone with machines, because figures and probes come from `manage`.
     """
     routers = (one.properties["router_id"] for one in resources if one.kind == "route")
@@ -82,8 +83,8 @@ def find_route_faults(resources: Iterable[CloudResource], max_routes: int) -> li
             0,
             "motcua:openstack.maxRoutes",
             f"router {name} gets {count} routes, one for each zone with machines, and Neutron allows {max_routes}",
-            f"set max_routes in the cloud's neutron.conf to {count} or more, then write openstack.maxRoutes: {count} "
-            "in the stack file",
+            "let the cloud's operator set max_routes in [DEFAULT] of neutron.conf (from 2026.2 on quota_router_route "
+            f"in [quotas]) to {count} or more, then write openstack.maxRoutes: {count} in the stack file",
         )
         for name, count in sorted(counts.items())
         if count > max_routes

@@ -21,7 +21,7 @@ _REMEDIES = {
     "SecurityGroupInvalidPortRange": "write one port from 1 to 65535 in flows.csv",
     "SecurityGroupInvalidPortValue": "write one port from 1 to 65535 in flows.csv",
     "InvalidCIDR": "write the network of the peer or service as 10.83.64.0/24 in cloud.toml",
-    "RoutesExhausted": "the cloud allows a router fewer routes: raise max_routes in its neutron.conf",
+    "RoutesExhausted": "the cloud allows a router fewer routes: raise max_routes in [DEFAULT] of its neutron.conf",
     "NetworkInUse": "ports are still in it: delete the machines and balancers in it first, then run again",
     "SecurityGroupInUse": "a port still has the group: delete the machine first, then run again",
     "RouterInUse": "its interfaces are still there: delete the subnets' interfaces first, then run again",

@@ -104,7 +104,7 @@ def _references_in(value: object) -> Iterator[ResourceReference]:
 class CloudSettings:
     """What the declaration does not say of a cloud: region, names of what it has, the zone of each site.
 
-    `max_routes` is how many routes Neutron allows a router (its setting of that name).
+    `max_routes` is how many routes Neutron allows a router (its `max_routes`, from 2026.2 on `quota_router_route`).
     `volume_type` is a type whose volumes the cloud encrypts. Without a `name_zone` no name is written into a DNS.
     """
 
