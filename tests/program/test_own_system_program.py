@@ -13,7 +13,7 @@ from infra import program
 from infra.config.stack_file import EngineConfig, load_declarations
 from infra.plan.cloud import build_cloud_plan
 from infra.targets.kubernetes.cloud.files import object_file_name
-from infra.targets.kubernetes.cloud.target import NOT_AWAITED
+from infra.targets.kubernetes.roll_out import NOT_AWAITED
 from infra.targets.kubernetes.secret_values import RESTARTED_KINDS, SECRETS_ANNOTATION
 from tests.conftest import CHECKOUT
 from tests.own_objects import HOSTED_FILE, MOTCUA, hosted_options, own_declaration, own_objects
@@ -98,7 +98,7 @@ def test_what_reaches_the_engine_is_what_is_rendered(second: Recorded) -> None:
     assert set(made) == set(rendered)
     for name, manifest in rendered.items():
         found = dict(made[name].inputs)
-        if manifest["kind"] == "Service":
+        if manifest["kind"] in {"Service", "PersistentVolumeClaim"}:
             assert found["metadata"].pop("annotations") == NOT_AWAITED
         if manifest["kind"] in RESTARTED_KINDS:
             found["spec"]["template"]["metadata"].get("annotations", {}).pop(SECRETS_ANNOTATION, None)

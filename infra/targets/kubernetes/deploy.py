@@ -25,6 +25,7 @@ from infra.targets.kubernetes.manifests import (
 )
 from infra.targets.kubernetes.objects import ClusterSpec, broker_service_host
 from infra.targets.kubernetes.resources import IMMUTABLE_FIELDS, register_object
+from infra.targets.kubernetes.roll_out import calls_of, component_of, roll_out, without_waiting
 from infra.targets.kubernetes.secret_values import SecretValues, complete_secrets
 from infra.targets.shared import StackOutputs, common_outputs, inventory_files, root_inputs, token_outputs
 
@@ -61,21 +62,33 @@ class Cluster(MotcuaComponent):
         )
         self._values = SecretValues(values)
         self._namespace: list[pulumi.Resource] = []
-        self.resources: dict[str, pulumi.CustomResource] = {}
+        self._needed: list[pulumi.Resource] = []
+        self._running: dict[str, pulumi.Resource] = {}
+        """The workload of each component."""
 
-    def create(self, objects: Sequence[Manifest], after: Sequence[pulumi.Resource] = ()) -> None:
-        """Create or change objects, the namespace first, all of them after the resources `after`."""
+    def create(
+        self, objects: Sequence[Manifest], calls: Mapping[str, Sequence[str]], after: Sequence[pulumi.Resource] = ()
+    ) -> None:
+        """Create or change objects after the resources `after`, the namespace first.
+
+        Instances start after all that has been created for instances and after what their component calls.
+        """
         self._values.note(objects)
-        for manifest in objects:
-            kind, name = manifest["kind"], manifest["metadata"]["name"]
-            resource = self._create_resource(manifest, f"{kind.lower()}-{name}", after)
-            self.resources[f"{kind}/{name}"] = resource
-            if kind == "Namespace":
+        steps = roll_out(objects, calls)
+        for manifest in steps.needed:
+            resource = self._create_resource(manifest, after)
+            self._needed.append(resource)
+            if manifest["kind"] == "Namespace":
                 self._namespace.append(resource)
+        for manifest in steps.workloads:
+            component = component_of(manifest)
+            callees = [self._running[name] for name in calls.get(component, ()) if name in self._running]
+            self._running[component] = self._create_resource(manifest, [*self._needed, *callees, *after])
+        for manifest in steps.last:
+            self._create_resource(manifest, [*self._running.values(), *after])
 
-    def _create_resource(
-        self, manifest: Manifest, name: str, after: Sequence[pulumi.Resource]
-    ) -> pulumi.CustomResource:
+    def _create_resource(self, manifest: Manifest, after: Sequence[pulumi.Resource]) -> pulumi.CustomResource:
+        name = f"{manifest['kind'].lower()}-{manifest['metadata']['name']}"
         child_options = self.child_options(
             protect=manifest["kind"] in PROTECTED_KINDS, after=[*self._namespace, *after]
         )
@@ -83,7 +96,7 @@ class Cluster(MotcuaComponent):
             provider=self._provider, ignore_changes=IMMUTABLE_FIELDS.get(manifest["kind"])
         )
         opts = pulumi.ResourceOptions.merge(child_options, own_options)
-        return register_object(self._values.fill(manifest), name, opts)
+        return register_object(without_waiting(self._values.fill(manifest)), name, opts)
 
 
 def deploy_cluster(
@@ -104,8 +117,9 @@ def deploy_cluster(
     base, roles = base_manifests(spec), stack_role_manifests(spec) if reachable else ()
     values = complete_secrets(secrets, required_secrets((*base, *roles)))
     cluster = Cluster(plan.stage, options.kubernetes.context, values, opts)
-    cluster.create(base)
-    cluster.create(roles, after)
+    calls = calls_of(plan.flows)
+    cluster.create(base, calls)
+    cluster.create(roles, calls, after)
     exported = {"namespace": options.kubernetes.namespace, **cluster_outputs(spec)}
     cluster.register_outputs({})
     return exported

@@ -17,6 +17,7 @@ from infra.targets.kubernetes.cloud.manifests import hosted_faults, system_manif
 from infra.targets.kubernetes.cloud.network import network_manifests
 from infra.targets.kubernetes.cloud.objects import COMPONENT_LABEL, HostedSpec, object_name, with_exceptions
 from infra.targets.kubernetes.resources import IMMUTABLE_FIELDS, register_object
+from infra.targets.kubernetes.roll_out import AWAITED_KINDS, without_waiting
 from infra.targets.kubernetes.secret_values import SecretValues
 from telemetry.errors import ConfigError
 
@@ -30,10 +31,6 @@ if TYPE_CHECKING:
 
 PROTECTED_KINDS = frozenset({"Cluster", "RabbitmqCluster", "StorageClass", "ObjectStore", "PersistentVolumeClaim"})
 """Kinds that hold data or lead to it."""
-AWAITED_KINDS = frozenset({"Deployment", "StatefulSet"})
-"""Kinds for which the engine waits until all instances run."""
-NOT_AWAITED = {"pulumi.com/skipAwait": "true"}
-"""Of a Service: the engine would wait for its instances, too, which another object starts that comes after it."""
 SCALED_BY_OTHERS = ("spec.replicas",)
 """What an autoscaler owns: the engine must not write it."""
 PROVIDER_NAME = "cluster"
@@ -112,10 +109,7 @@ class KubernetesTarget:
         """Register an object with the cluster's provider; what reads tokens comes after InfluxDB's buckets."""
         after = self._own.after if self._own and wanted.name in self._own.role_names else ()
         more = pulumi.ResourceOptions(provider=self.provider, depends_on=list(after))
-        body = self._values.fill(dict(wanted.body))
-        if body["kind"] == "Service":
-            meta = body["metadata"]
-            body["metadata"] = {**meta, "annotations": {**meta.get("annotations", {}), **NOT_AWAITED}}
+        body = without_waiting(self._values.fill(dict(wanted.body)))
         return register_object(body, wanted.name, pulumi.ResourceOptions.merge(opts, more))
 
 
