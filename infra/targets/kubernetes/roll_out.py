@@ -75,4 +75,4 @@ def without_waiting(manifest: Manifest) -> Manifest:
 
 def _opens_to_outside(manifest: Manifest) -> bool:
     """Return whether an object gets an address of the cluster's surroundings: only when its pods run, and awaited."""
-    return manifest["kind"] == "Ingress" or manifest.get("spec", {}).get("type") == "LoadBalancer"
+    return bool(manifest["kind"] == "Ingress" or manifest.get("spec", {}).get("type") == "LoadBalancer")
