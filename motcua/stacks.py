@@ -159,6 +159,23 @@ def input_faults(stack: OpenedStack) -> list[Fault]:
     return locate_faults(Path(stack.name), find_input_faults(stack.plan, stack.options, root, stack.name))
 
 
+def own_system_faults(stack: OpenedStack, today: date) -> list[Fault]:
+    """Return in what the hosted system that a stack file names as Motcua is not what Motcua needs."""
+    if not stack.options.cloud.own_system:
+        return []
+    from infra.config.stack_file import locate_faults
+    from infra.plan.cloud import build_cloud_plan
+    from infra.plan.own_system import build_own_plan, own_options
+
+    options, cloud, province = stack.options, stack.inventory.cloud, stack.inventory.province
+    plan = build_cloud_plan(cloud, province=province, stage=options.stage, today=today)
+    try:
+        build_own_plan(stack.inventory, own_options(options, plan), plan, today, {})
+    except ConfigError as error:
+        return locate_faults(Path(stack.name), error.faults)
+    return []
+
+
 def kubernetes_files(stack: OpenedStack) -> Mapping[str, str]:
     """Return the files of the target kubernetes, name → text; none for another target.
 

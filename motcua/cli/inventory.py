@@ -74,6 +74,7 @@ def _check_policy(files: list[Path], folder: Path | None, today: date) -> None:
     violations = 0
     opened = stacks.open_stacks(files, folder, today)
     faults = [fault for stack in opened for fault in stacks.input_faults(stack)]
+    faults += [fault for stack in opened for fault in stacks.own_system_faults(stack, today)]
     if faults:
         raise ConfigError(faults)
     for stack in opened:

@@ -131,3 +131,15 @@ def test_every_end_of_an_arrow_is_drawn_and_blocks_are_closed(world: Inventory) 
     assert arrows
     assert all({one[1], one[2]} <= drawn for one in arrows)
     assert sum(line.strip().startswith("subgraph") for line in lines) == sum(line.strip() == "end" for line in lines)
+
+
+def test_the_system_that_a_stack_names_as_motcua_is_checked_as_what_motcua_needs(tmp_path: Path) -> None:
+    hosted = str(default_path().parents[1] / "infra/stacks/Pulumi.hosted.yaml")
+    folder = tmp_path / "inventory"
+    shutil.copytree(default_path(), folder)
+    row = "vn83-motcua/web,vn83-motcua/api,8000,pages and figures"
+    text = (folder / "flows.csv").read_text()
+    (folder / "flows.csv").write_text(re.sub(rf"{row},no,.*", f"{row},yes,", text))
+    done = motcua("check", str(folder), "--policy", "--today", DAY, "--stack-file", hosted, cwd=tmp_path)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "declares TLS, and Motcua's api serves plain HTTP; write no in the column tls" in done.stderr
