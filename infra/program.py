@@ -21,6 +21,7 @@ from infra.inventory_changes import change_outputs
 from infra.plan import build_plan
 from infra.plan.cloud import build_cloud_plan
 from infra.plan.cloud.data_loss import recorded_outputs
+from infra.plan.cloud.lock import entry_faults, needs_lock
 from infra.plan.own_system import with_inside_broker
 from infra.policy.cloud.check import check_cloud_plan, finding_faults
 from infra.policy.rules import check_plan
@@ -91,6 +92,8 @@ def deploy_cloud_part(
     plan = build_cloud_plan(inventory.cloud, province=inventory.province, stage=options.stage, today=day)
     check_hosted_systems(plan, config.file)
     is_hosted = options.cloud.part == "hosted"
+    if needs_lock(options) and (faults := entry_faults(inventory.cloud)):
+        raise ConfigError(faults)
     recorded = recorded_outputs(plan, earlier, options.cloud.allow_data_loss) if is_hosted else {}
     if options.target == "openstack":
         from infra.targets.openstack.cloud.deploy import deploy_part  # noqa: PLC0415

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from motcua.startup import load_settings
+from telemetry.errors import ConfigError, Fault
 
 if TYPE_CHECKING:
     from infra.plan.cloud import CloudPlan
@@ -20,6 +21,15 @@ StageOption = Annotated[str, typer.Option("--stage", help="Stage whose names are
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 
 NOTHING_HOSTED = "The inventory hosts no system: no system of systems.toml has a table [system.hosted]."
+
+
+def check_stage(stage: str) -> None:
+    """Refuse a stage that no stack may have. Raises ConfigError naming those that there are."""
+    from infra.config.options import STAGES
+
+    if stage not in STAGES:
+        problem, remedy = f"{stage!r} is no stage", f"use one of {', '.join(STAGES)}"
+        raise ConfigError([Fault("command line", 0, "--stage", problem, remedy)])
 
 
 def inventory_folder(folder: Path | None) -> Path:
@@ -34,6 +44,7 @@ def open_cloud_plan(folder: Path | None, stage: str = "prod", today: date | None
     from infra.plan.cloud import build_cloud_plan
     from telemetry import inventory
 
+    check_stage(stage)
     declared = inventory.load(inventory_folder(folder))
     day = today or datetime.now(UTC).date()
     return build_cloud_plan(declared.cloud, province=declared.province, stage=stage, today=day)

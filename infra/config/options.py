@@ -9,7 +9,7 @@ import copy
 import ipaddress
 import re
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Annotated, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Final, Literal, cast, get_args
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 Stage = Literal["dev", "stage", "prod"]
+STAGES: Final = get_args(Stage)
 DeploymentTarget = Literal["local", "kubernetes", "openstack"]
 SECRET_NAMES = ("influxToken", "influxPassword", "nationalToken", "rootKey")
 """Encrypted values of a stack: InfluxDB's operator token and first password, the national InfluxDB's token, the root

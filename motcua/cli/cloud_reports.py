@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from motcua.cloud_plan import FolderArgument, StageOption, inventory_folder
+from motcua.cloud_plan import FolderArgument, StageOption, check_stage, inventory_folder
 from telemetry.errors import ConfigError, Fault
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ def dossier(
     from telemetry import inventory
 
     _check_suffix(out)
+    check_stage(stage)
     declared = inventory.load(inventory_folder(folder))
     plan = build_cloud_plan(declared.cloud, province=declared.province, stage=stage, today=datetime.now(UTC).date())
     planned = {one.id: one for one in all_systems(plan)}

@@ -38,12 +38,15 @@ def render_cloud(stack: OpenedStack, drill: str) -> RenderedFiles:
     """
     from infra.host.inside_agents import agent_settings
     from infra.plan.cloud import build_cloud_plan
+    from infra.plan.cloud.lock import entry_faults, needs_lock
     from infra.targets.kubernetes.cloud.files import DRILL_HEADER, HEADERS, drill_files
     from infra.targets.openstack.cloud.document import DOCUMENT_HEADERS, stack_documents
 
     options, inventory = stack.options, stack.inventory
     today = options.today or datetime.now(UTC).date()
     plan = build_cloud_plan(inventory.cloud, province=inventory.province, stage=options.stage, today=today)
+    if needs_lock(options) and (faults := entry_faults(inventory.cloud)):
+        raise ConfigError(faults)
     kubernetes, openstack = HEADERS[options.cloud.part].strip(), DOCUMENT_HEADERS[options.cloud.part]
     if options.target == "openstack":
         agents = agent_settings(inventory, plan, options)

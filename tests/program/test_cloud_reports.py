@@ -57,6 +57,8 @@ def test_a_pdf_is_made_and_the_documentation_has_a_picture_of_it(
         (("dossier", "--system", "vn83-nothing"), "no hosted system 'vn83-nothing'"),
         (("dossier", "--system", SYSTEM, "--out", "d.doc"), r"d\.doc is no \.md, \.html or \.pdf"),
         (("report", "--year", "2026", "--out", "none/r.md"), "cannot be written"),
+        (("dossier", "--system", SYSTEM, "--stage", "nosuch"), "'nosuch' is no stage; use one of dev, stage, prod"),
+        (("check", "--stage", "nosuch"), "'nosuch' is no stage"),
     ],
 )
 def test_wrong_input_is_a_fault(words: tuple[str, ...], problem: str) -> None:

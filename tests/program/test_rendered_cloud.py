@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -103,6 +104,16 @@ def test_a_limit_of_routes_that_the_stack_file_writes_is_refused_at_its_line(tmp
     done = CliRunner().invoke(app, [*words, "--out", str(tmp_path / "tree")], standalone_mode=False)
     assert isinstance(done.exception, ConfigError)
     assert str(done.exception).startswith(f"{stack}:6: motcua:openstack.maxRoutes: router")
+
+
+def test_a_system_that_is_not_in_the_lock_is_not_rendered(tmp_path: Path) -> None:
+    declared = second_system(FORMS)
+    done = render(tmp_path, replace(declared, lock=declared.lock[:-1]))
+    assert isinstance(done.exception, ConfigError)
+    assert f"{FORMS}: cloud.lock has no entry for zone database; run `motcua cloud lock`" in str(done.exception)
+    assert not (tmp_path / "tree").exists()
+    ground = render(tmp_path, replace(declared, lock=()), "ground")
+    assert "cloud.lock has no entry for zone dmz, server, database" in str(ground.exception), "the agents call them"
 
 
 def open_services(monkeypatch: pytest.MonkeyPatch) -> None:

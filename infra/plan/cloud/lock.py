@@ -20,6 +20,7 @@ from telemetry.errors import ConfigError, Fault
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from infra.config.options import StackOptions
     from telemetry.core.cloud.values import CloudDeclaration, ComponentZone, HostedSystem
 
 LOCK_FILE = "cloud.lock"
@@ -35,7 +36,7 @@ def extended_lock(declaration: CloudDeclaration) -> tuple[LockEntry, ...]:
         raise ConfigError(faults)
     extended = declaration
     for _, system in sorted(declaration.systems.items()):
-        for zone in [] if refusal_clause(system) else _zones_without_entry(declaration, system):
+        for zone in zones_without_entry(declaration, system):
             entry = _new_entry(extended, system, zone)
             extended = replace(extended, lock=(*extended.lock, entry))
             faults += _room_faults(declaration, system, entry)
@@ -71,9 +72,34 @@ def lock_faults(declaration: CloudDeclaration) -> Iterator[Fault]:
             yield Fault("systems.toml", 0, "was", problem, "give the other system an id that was never used")
 
 
-def _zones_without_entry(declaration: CloudDeclaration, system: HostedSystem) -> list[ComponentZone]:
+def zones_without_entry(declaration: CloudDeclaration, system: HostedSystem) -> list[ComponentZone]:
+    """Return the zones of a system that the lock lacks, in order; none of a system that no shared cloud may host."""
+    if refusal_clause(system):
+        return []
     used = {component.zone for component in declaration.components_of(system.id)}
     return [zone for zone in ZONE_ORDER if zone in used and lock_entry(declaration, system, zone) is None]
+
+
+def needs_lock(options: StackOptions) -> bool:
+    """Return whether a stack's part needs every entry: the ground does where agents reach components by address."""
+    return options.cloud.part == "hosted" or options.target != "kubernetes"
+
+
+def entry_faults(declaration: CloudDeclaration) -> list[Fault]:
+    """Return a fault for each system of which the lock lacks a zone, sorted.
+
+    Nothing is rendered or deployed without its entry: a slot and a name that are not written down could be given to
+    another system later.
+    """
+    faults = []
+    for system in declaration.systems.values():
+        zones = zones_without_entry(declaration, system)
+        if zones:
+            file, _, line = system.declared_at.rpartition(":")
+            problem = f"{LOCK_FILE} has no entry for zone {', '.join(zones)}"
+            remedy = f"run `motcua cloud lock` and commit {LOCK_FILE}"
+            faults.append(Fault(file or "systems.toml", int(line or 0), system.id, problem, remedy))
+    return sorted(faults)
 
 
 def _new_entry(declaration: CloudDeclaration, system: HostedSystem, zone: ComponentZone) -> LockEntry:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -100,6 +100,10 @@ class SystemPlan:
     def components(self) -> tuple[ComponentPlan, ...]:
         """Return the components of all zones."""
         return tuple(component for zone in self.zones for component in zone.components)
+
+
+QUEUE_OPERATOR: Final = "rabbitmq-cluster-operator"
+"""The name of the queues' operator among the ground's engines."""
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -198,6 +198,16 @@ _RULE_LIST = (
         "An exception has an end and an agency that answers for it", admission=True,
     ),
     CloudRule(
+        "lock-entry", 1, "Địa chỉ và tên vật lý đã ghi trong cloud.lock",
+        "Slot and name of each zone are in cloud.lock", fault_level=None,
+    ),
+    CloudRule("host-once", 1, "Mỗi tên miền thuộc một hệ thống", "A host name belongs to one system"),
+    CloudRule(
+        "queue-operator", 1, "Có bộ vận hành cho hàng đợi bản tin", "An operator of the cluster runs the queues",
+        fault_level=None,
+    ),
+    CloudRule("object-store", 1, "Có kho đối tượng cho kho tệp, đúng cổng", "Buckets have a store, at its port"),
+    CloudRule(
         "decision", 3, "Có quyết định phê duyệt cấp độ", "The level is approved by a decision",
         {3: f"{_DECREE} Art. 30.6, 39.1"}, due=DECISION_DUE,
     ),

@@ -9,6 +9,7 @@ from infra.policy.cloud.availability import check_availability
 from infra.policy.cloud.catalogue import CLOUD_RULES
 from infra.policy.cloud.copies import check_copies
 from infra.policy.cloud.data import check_data
+from infra.policy.cloud.deployable import check_deployable
 from infra.policy.cloud.exceptions import check_exceptions, find_exception
 from infra.policy.cloud.level import check_levels
 from infra.policy.cloud.network import check_network
@@ -52,7 +53,7 @@ def cloud_breaches(plan: CloudPlan) -> list[CloudBreach]:
     """Return the breaches of all rules, before severity and exceptions."""
     checks = (
         check_levels, check_tenancy, check_network, check_availability, check_protections, check_data, check_copies,
-        check_operation,
+        check_operation, check_deployable,
     )  # fmt: skip
     breaches = [breach for check in checks for breach in check(plan)]
     return [*breaches, *check_exceptions(plan.declaration, plan.today)] if plan.declaration.exceptions else breaches

@@ -37,6 +37,7 @@ def check_network(plan: CloudPlan) -> Iterator[CloudBreach]:
     yield from _undeclared_ends(plan)
     yield from _administration_breaches(plan)
     yield from _health_breaches(plan)
+    yield from _unused_exposures(plan)
     if not plan.declaration.ground.network_policies_enforced:
         for system in systems_under(plan, "egress-closed"):
             problem = "the cluster does not enforce network policies, so that every way out is open"
@@ -90,6 +91,17 @@ def _flow_breaches(plan: CloudPlan) -> Iterator[CloudBreach]:
                     level,
                     connection.declared_at,
                 )
+
+
+def _unused_exposures(plan: CloudPlan) -> Iterator[CloudBreach]:
+    """Yield a hint for each exposure through which no declared flow from outside comes."""
+    called = {one.target.system for one in plan.declaration.flows if one.source.kind == "outside"}
+    for system in plan.systems:
+        exposure = system.declared.exposure
+        if exposure != "none" and system.id not in called:
+            problem = f"is exposed to {exposure}, and no flow from outside reaches it"
+            remedy = 'write a row from outside:PEER in flows.csv, or exposure = "none" without a host'
+            yield system_breach("flow-declared", system, problem, remedy, is_hint=True)
 
 
 def _is_open(plan: CloudPlan, end: Endpoint) -> bool:

@@ -16,12 +16,14 @@ from telemetry.inventory.record import AllowedKeys
 if TYPE_CHECKING:
     from collections.abc import Container, Mapping
 
-    from telemetry.core.cloud.values import Component, HostedSystem
+    from telemetry.core.cloud.values import Component, ComponentKind, HostedSystem
     from telemetry.inventory.record import Record
 
 FLOWS_FILE = "flows.csv"
 FLOW_KEYS = AllowedKeys(("from", "to", "port", "why"), ("tls", "no_tls_reason"))
 END_REMEDY = "write system/component, outside:PEER or platform:NAME"
+MANY_PORTED_KINDS: frozenset[ComponentKind] = frozenset({"gateway", "queue"})
+"""Kinds whose own system may call further ports: a broker's for services, a queue's for administration."""
 PLATFORM_NAMES: tuple[PlatformName, ...] = get_args(PlatformName)
 
 
@@ -57,17 +59,19 @@ def build_flows(records: list[Record], ends: DeclaredEnds) -> tuple[Flow, ...]:
     for record in records:
         source, target = (_parse_end(record, key) for key in ("from", "to"))
         port, why = record.integer("port", 1, 65_535), record.text("why")
-        tls, reason = record.flag("tls", default=True), record.text("no_tls_reason", "")
-        _check_tls(record, tls=tls, reason=reason)
+        tls, reason = _parse_tls(record), record.text("no_tls_reason", "")
+        if tls is not None:
+            _check_tls(record, tls=tls, reason=reason)
         if source is None or target is None:
             continue
         for key, end in (("from", source), ("to", target)):
             _check_end(record, key, end, ends)
         _check_pair(record, source, target, ends)
+        _check_port(record, port, source, ends.component(target))
         line = first.setdefault((str(source), str(target), port), record.line)
         if line != record.line:
             record.add_fault("to", f"is already declared on line {line}", "remove one of them")
-        built.append(Flow(source, target, port, why, tls, reason, record.declared_at))
+        built.append(Flow(source, target, port, why, tls is not False, reason, record.declared_at))
     return tuple(built)
 
 
@@ -77,6 +81,16 @@ def _parse_end(r: Record, key: str) -> FlowEnd | None:
     if text and end is None:
         r.add_fault(key, f"{text!r} is not the end of a flow", END_REMEDY)
     return end
+
+
+def _parse_tls(r: Record) -> bool | None:
+    """Return whether the flow has TLS, None with a fault for a cell that says neither: perhaps the rest of `why`."""
+    value = r.values.get("tls", "")
+    if value in {"", "yes", "no"} or isinstance(value, bool):
+        return r.flag("tls", default=True)
+    remedy = 'write yes or no; if it is the rest of the column why, put the text of why in quotes: "…, …"'
+    r.add_fault("tls", f"{value!r} is neither yes nor no", remedy)
+    return None
 
 
 def _check_tls(r: Record, *, tls: bool, reason: str) -> None:
@@ -100,6 +114,17 @@ def _check_end(r: Record, key: str, end: FlowEnd, ends: DeclaredEnds) -> None:
         own = ", ".join(path for path, one in ends.components.items() if one.system == end.system)
         remedy = f"use one of {own}" if own else f"declare it in {COMPONENTS_FILE}"
         r.add_fault(key, f"there is no component {str(end)!r}", remedy)
+
+
+def _check_port(r: Record, port: int, source: FlowEnd, called: Component | None) -> None:
+    """Add a fault for a flow to a port on which the component that it names does not listen."""
+    if called is None or not called.port or "components" in r.faults.unread_files:
+        return
+    ports = {called.port, called.health_port} - {0}
+    has_more = called.kind in MANY_PORTED_KINDS and source.system == called.system
+    if port and port not in ports and not has_more:
+        listed = " and ".join(str(one) for one in sorted(ports))
+        r.add_fault("port", f"{called.path} does not listen on {port}", f"write its port: {listed}")
 
 
 def _check_pair(r: Record, source: FlowEnd, target: FlowEnd, ends: DeclaredEnds) -> None:

@@ -14,7 +14,16 @@ from infra.policy.cloud.catalogue import CLOUD_RULES, LEVELS
 from infra.policy.cloud.check import check_cloud_plan
 from infra.policy.cloud.exceptions import exception_labels
 from infra.policy.cloud.protection import PROTECTION_RULES
-from telemetry.core.cloud.values import Flow, Peer, PlatformService, PolicyException, RestoreDrill, Site, ZoneNetwork
+from telemetry.core.cloud.values import (
+    Component,
+    Flow,
+    Peer,
+    PlatformService,
+    PolicyException,
+    RestoreDrill,
+    Site,
+    ZoneNetwork,
+)
 from tests.cloud_examples import (
     BACKUPS,
     LOGS,
@@ -117,6 +126,52 @@ def test_two_systems_with_one_host_or_database_look_like_one() -> None:
     assert problems(second_system("vn83-portal"), "level-split") == []
     reads = Flow(component_end("vn83-portal", "app"), component_end(ONESTOP, "db"), 5432, "reads it")
     assert "shares a database" in problems(with_flows(second_system("vn83-portal"), reads), "level-split")[0]
+
+
+def test_a_host_belongs_to_one_system_and_the_second_names_the_line_of_the_first() -> None:
+    two = second_system("vn83-portal", host=hosted_system().host, declared_at="systems.toml:40")
+    first = with_system(two, hosted_system(declared_at="systems.toml:12"))
+    (finding,) = [one for one in findings(first) if one.rule == "host-once"]
+    assert finding.where == "vn83-portal (systems.toml:40)"
+    assert "as has vn83-onestop (systems.toml:12)" in finding.problem
+    assert finding.severity == "mandatory"
+    assert problems(second_system("vn83-portal"), "host-once") == []
+
+
+def test_a_zone_without_its_entry_in_the_lock_is_a_hint_with_the_command() -> None:
+    unlocked = replace(BASE, lock=BASE.lock[1:])
+    (finding,) = findings(unlocked)
+    assert (finding.rule, finding.severity) == ("lock-entry", "advisory")
+    assert finding.problem.startswith("zone dmz has no address slot in cloud.lock")
+    assert finding.remedy.startswith("run `motcua cloud lock`")
+    assert "zones dmz, server, database have" in problems(replace(BASE, lock=()), "lock-entry")[0]
+    renamed = with_system(replace(BASE, systems={}), hosted_system("vn83-counter", was=(ONESTOP,)))
+    moved = tuple(replace(one, system="vn83-counter") for one in BASE.components)
+    assert problems(replace(renamed, components=moved), "lock-entry") == [], "the entries of its former id are its own"
+    assert problems(with_system(replace(BASE, lock=()), hosted_system(level=5)), "lock-entry") == []
+
+
+def test_what_only_a_target_refused_is_said_before() -> None:
+    queue = Component(ONESTOP, "queue", "queue", "server", "S", 3, 3, 10, 5672, image="rabbitmq")
+    files = Component(ONESTOP, "files", "objects", "database", "S", 1, 1, disk_gb=10)
+    base = replace(BASE, components=(*BASE.components, queue, files))
+    assert severities(base, "queue-operator") == ["advisory"]
+    engines = replace(BASE.ground, engines={"rabbitmq-cluster-operator": "2.12"})
+    assert problems(replace(base, ground=engines), "queue-operator") == []
+    without = replace(base, platform={name: one for name, one in base.platform.items() if name != "objects"})
+    assert severities(without, "object-store") == ["mandatory"]
+    assert problems(base, "object-store") == []
+    wrong = Flow(component_end(ONESTOP, "app"), component_end(ONESTOP, "files"), 9000, "files")
+    (problem,) = problems(with_flows(base, wrong), "object-store")
+    assert problem.endswith("calls port 9000, and the object store answers at 443")
+
+
+def test_an_exposure_that_nobody_calls_is_a_hint() -> None:
+    silent = replace(BASE, flows=tuple(flow for flow in BASE.flows if flow.source.kind != "outside"))
+    assert severities(silent, "flow-declared") == ["advisory"]
+    assert problems(silent, "flow-declared") == ["is exposed to internet, and no flow from outside reaches it"]
+    hidden = with_system(silent, hosted_system(exposure="none", host=""))
+    assert problems(hidden, "flow-declared") == []
 
 
 def test_systems_never_share_a_physical_name() -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
@@ -27,6 +28,7 @@ from tests.cloud_examples import (
 from tests.cloud_files import SMALL_INVENTORY, write_inventory
 
 if TYPE_CHECKING:
+    from telemetry.core.cloud.values import ComponentKind
     from telemetry.errors import Fault
 
 PORTAL = "vn83-portal"
@@ -54,6 +56,45 @@ def edited_faults(folder: Path, name: str, old: str, new: str) -> list[str]:
     assert old in text, name
     (folder / name).write_text(text.replace(old, new, 1), "utf-8")
     return faults_of(folder)
+
+
+@pytest.mark.parametrize(
+    ("port", "fault"),
+    [
+        (9080, None), (8080, None),
+        (8099, f"flows.csv:2: port: {ONESTOP}/web does not listen on 8099"),
+    ],
+)  # fmt: skip
+def test_a_flow_calls_a_port_on_which_its_component_listens(tmp_path: Path, port: int, fault: str | None) -> None:
+    web = f"{ONESTOP}/web"
+    assert edited_faults(tmp_path, "flows.csv", f"{web},8080", f"{web},{port}") == ([fault] if fault else [])
+    with pytest.raises(InventoryError) if fault else nullcontext() as raised:
+        inventory.load(tmp_path)
+    if fault and raised:
+        assert raised.value.faults[0].remedy == "write its port: 8080 and 9080"
+
+
+@pytest.mark.parametrize(("kind", "is_fault"), [("gateway", False), ("app", True)])
+def test_a_gateway_may_have_a_further_port_for_its_own_system(tmp_path: Path, kind: str, is_fault: bool) -> None:
+    base = base_declaration()
+    broker = Component(ONESTOP, "broker", cast("ComponentKind", kind), "server", "S", 1, 1, port=8883, image="broker")
+    flow = Flow(component_end(ONESTOP, "app"), component_end(ONESTOP, "broker"), 8884, "messages")
+    faults = declared_faults(tmp_path, with_flows(replace(base, components=(*base.components, broker)), flow))
+    assert [fault.partition(": ")[2] for fault in faults] == (
+        [f"port: {ONESTOP}/broker does not listen on 8884"] if is_fault else []
+    )
+
+
+def test_a_comma_in_a_reason_without_quotes_says_quotes(tmp_path: Path) -> None:
+    write_inventory(tmp_path, base_declaration())
+    flows = tmp_path / "flows.csv"
+    flows.write_text(flows.read_text("utf-8").replace("requests", "requests, and files", 1), "utf-8")
+    text = flows.read_text("utf-8").splitlines()[2]
+    assert text.split(",")[3:5] == ["requests", " and files"]
+    with pytest.raises(InventoryError) as raised:
+        inventory.load(tmp_path)
+    faults = raised.value.faults
+    assert all("quote" in fault.remedy for fault in faults), faults
 
 
 def test_an_inventory_that_hosts_nothing_has_an_empty_declaration(tmp_path: Path) -> None:

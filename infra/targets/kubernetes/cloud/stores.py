@@ -9,6 +9,7 @@ import json
 from typing import TYPE_CHECKING
 
 from infra.plan.cloud.object_store import store_port_fault
+from infra.plan.cloud.values import QUEUE_OPERATOR
 from infra.targets.kubernetes.cloud.encryption import certificate_name, has_certificate
 from infra.targets.kubernetes.cloud.objects import (
     DATABASE_CLUSTER_LABEL,
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
     from infra.targets.kubernetes.objects import Manifest
     from telemetry.core.cloud.values import BackupStore
 
-QUEUE_OPERATOR = "rabbitmq-cluster-operator"
-"""The name of the queues' operator among the ground's engines."""
 SCHEDULE_KIND = "velero.io/v1 Schedule"
 COPY_RETENTION_HOURS = 720
 DAY_S, HOUR_S = 86_400, 3_600
@@ -63,7 +62,7 @@ def queue_faults(spec: HostedSpec, system: SystemPlan) -> tuple[Fault, ...]:
     if QUEUE_OPERATOR in spec.ground.engines:
         return ()
     queues = [component.declared for component in system.components if component.declared.kind == "queue"]
-    remedy = f"name its version in cloud.toml, [ground.engines] {QUEUE_OPERATOR}, or use a peer outside"
+    remedy = f"write version in [ground.engines.{QUEUE_OPERATOR}] of cloud.toml, or use a peer outside"
     return tuple(
         Fault(
             queue.declared_at.rpartition(":")[0] or "components.csv",

@@ -1,0 +1,80 @@
+"""Rules of ours on what the targets could not run as declared: the lock, host names, queues, buckets. Pure.
+
+It must not repeat what the inventory's own checks refuse, nor know how a target makes its objects.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from infra.plan.cloud.lock import zones_without_entry
+from infra.plan.cloud.object_store import store_port_fault
+from infra.plan.cloud.values import QUEUE_OPERATOR
+from infra.policy.cloud.breach import CloudBreach, all_systems, component_breach, system_breach
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from infra.plan.cloud.values import CloudPlan, SystemPlan
+
+
+def check_deployable(plan: CloudPlan) -> Iterator[CloudBreach]:
+    """Yield what `motcua render` and `pulumi up` would refuse of a plan."""
+    yield from _missing_entries(plan)
+    yield from _repeated_hosts(plan)
+    for system in plan.systems:
+        yield from _queue_breaches(plan, system)
+        yield from _bucket_breaches(plan, system)
+    yield from _store_port_breaches(plan)
+
+
+def _missing_entries(plan: CloudPlan) -> Iterator[CloudBreach]:
+    """Yield a hint for each system whose zones are not in the lock: it is written after the first check."""
+    for system in plan.systems:
+        zones = zones_without_entry(plan.declaration, system.declared)
+        if zones:
+            named = f"zone {zones[0]} has" if len(zones) == 1 else f"zones {', '.join(zones)} have"
+            problem = f"{named} no address slot in cloud.lock, without which it is neither rendered nor deployed"
+            yield system_breach("lock-entry", system, problem, "run `motcua cloud lock` and commit cloud.lock")
+
+
+def _repeated_hosts(plan: CloudPlan) -> Iterator[CloudBreach]:
+    """Yield each system with the host of an earlier one: a gateway passes a name on to one of them only."""
+    first: dict[str, SystemPlan] = {}
+    for system in all_systems(plan):
+        host = system.declared.host
+        other = first.setdefault(host, system) if host else system
+        if other is not system:
+            at = f" ({other.declared.declared_at})" if other.declared.declared_at else ""
+            problem = f"has the host {host}, as has {other.id}{at}: people could reach one of them only"
+            yield system_breach("host-once", system, problem, "give each system a host of its own")
+
+
+def _queue_breaches(plan: CloudPlan, system: SystemPlan) -> Iterator[CloudBreach]:
+    if QUEUE_OPERATOR in plan.declaration.ground.engines:
+        return
+    for planned in system.components:
+        if planned.declared.kind == "queue":
+            problem = "no operator of the cluster runs queues, so that target kubernetes refuses it"
+            remedy = f"write version in [ground.engines.{QUEUE_OPERATOR}] of cloud.toml, or use a peer outside"
+            yield component_breach("queue-operator", system, planned.declared, problem, remedy)
+
+
+def _bucket_breaches(plan: CloudPlan, system: SystemPlan) -> Iterator[CloudBreach]:
+    if "objects" in plan.declaration.platform:
+        return
+    for planned in system.components:
+        if planned.declared.kind == "objects":
+            problem = "the platform has no object store for its bucket"
+            remedy = "declare [platform.objects] in cloud.toml with its address or namespace"
+            yield component_breach("object-store", system, planned.declared, problem, remedy)
+
+
+def _store_port_breaches(plan: CloudPlan) -> Iterator[CloudBreach]:
+    for connection in plan.connections:
+        fault = store_port_fault(plan, connection)
+        if fault is not None:
+            level = plan.system(connection.target.system).declared.level
+            problem = f"{fault.field}: {fault.problem}"
+            place = str(connection.source) if connection.source.kind == "component" else str(connection.target)
+            yield CloudBreach("object-store", place, problem, fault.remedy, level, connection.declared_at)
