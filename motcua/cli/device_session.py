@@ -115,9 +115,11 @@ class OperationSession:
 
     def _load_signer(self) -> MessageSigner | None:
         from motcua.device_operations.signing import load_signer
+        from telemetry.inventory import default_path
 
         if self._choices.key is not None:
-            return load_signer(self._choices.key, self._inventory.signers)
+            folder = self._settings.inventory or default_path()
+            return load_signer(self._choices.key, self._inventory.signers, folder)
         if self._inventory.signers:
             remedy = "give --key FILE, or MOTCUA_SIGNING_KEY"
             problem = "devices accept signed messages only: signers.csv declares who may sign"

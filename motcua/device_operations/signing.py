@@ -53,8 +53,8 @@ def create_key(name: str, path: Path) -> RemoteSigner:
     return RemoteSigner(name, key.public_key().public_bytes_raw())
 
 
-def load_signer(path: Path, signers: Sequence[RemoteSigner]) -> MessageSigner:
-    """Return the key with the name of its signer in the inventory. Raises ConfigError."""
+def load_signer(path: Path, signers: Sequence[RemoteSigner], folder: Path) -> MessageSigner:
+    """Return the key with the name of its signer in the inventory, which is in `folder`. Raises ConfigError."""
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
@@ -67,6 +67,8 @@ def load_signer(path: Path, signers: Sequence[RemoteSigner]) -> MessageSigner:
     public_key = key.public_key().public_bytes_raw()
     name = next((signer.name for signer in signers if signer.public_key == public_key), None)
     if name is None:
-        remedy = f"add a row with a name and {encode_base64(public_key)} to signers.csv, and render the devices again"
-        raise ConfigError([Fault(str(path), 0, "--key", "signers.csv does not declare this key", remedy)])
+        problem = f"{folder / 'signers.csv'} does not declare this key"
+        remedy = f"add a row with a name and {encode_base64(public_key)} there, and render the devices again"
+        remedy += "; or set MOTCUA_INVENTORY to the inventory that has it"
+        raise ConfigError([Fault(str(path), 0, "--key", problem, remedy)])
     return MessageSigner(name, key)

@@ -64,11 +64,19 @@ def build_hosted_systems(
             decision = _build_decision(doc, record, index)
             records[ident], built[ident] = record, _build_hosted(record, ident, decision, agencies)
             check_part_of_name(record, "id", ident)
+            _warn_of_other_owner(record, str(table.get("owner_agency", "")), agencies.get(built[ident].owner))
             _check_sites(record, built[ident], sites)
     for ident, record in records.items():
         others = {old for other, system in built.items() if other != ident for old in system.was}
         check_former_ids(record, built[ident].was, systems, others, "system")
     return built
+
+
+def _warn_of_other_owner(r: Record, shown: str, owner: Agency | None) -> None:
+    """Add a warning when pages would show another agency than the one that owns the system."""
+    if shown and owner is not None and shown not in (owner.name_vi, owner.name_en):
+        problem = f"is {owner.id} ({owner.name_vi}), and pages show owner_agency of the system, {shown!r}"
+        r.add_warning("owner", problem, "remove owner_agency: pages then show the owner's name")
 
 
 def _build_decision(doc: TomlDocument, r: Record, index: int) -> LevelDecision | None:

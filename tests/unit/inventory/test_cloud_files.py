@@ -451,3 +451,27 @@ def test_a_bucket_calls_nobody(tmp_path: Path) -> None:
     assert declared_faults(tmp_path / "called", called) == []
     (fault,) = declared_faults(tmp_path / "calling", with_flows(called, Flow(files, app, 8081, "notices")))
     assert "from: vn83-onestop/files is a bucket, which calls nobody" in fault
+
+
+def test_another_agency_on_the_pages_than_the_owner_is_a_warning(tmp_path: Path) -> None:
+    """Without `owner_agency` pages show the owner's name, so that nothing is declared twice."""
+    write_inventory(tmp_path, base_declaration())
+    file = tmp_path / "systems.toml"
+    text = file.read_text("utf-8")
+    warned = {}
+    owner = inventory.load(tmp_path).cloud.agencies[base_declaration().systems[ONESTOP].owner]
+    for shown in ("", owner.name_vi, owner.name_en, "Sở Khác"):
+        line = f'owner_agency = "{shown}"\n' if shown else ""
+        file.write_text(text.replace("probe = ", f"{line}probe = ", 1), "utf-8")
+        warned[shown] = [one for one in inventory.load_with_warnings(tmp_path)[1] if one.field == "owner"]
+    ((*others, (warning,)), names) = (list(warned.values()), list(warned))
+    assert (names[-1], others) == ("Sở Khác", [[], [], []])
+    assert warning.line == file.read_text("utf-8").splitlines().index(f'owner = "{owner.id}"') + 1
+    assert warning.problem == f"is {owner.id} ({owner.name_vi}), and pages show owner_agency of the system, 'Sở Khác'"
+    assert "remove owner_agency" in warning.remedy
+
+
+@pytest.mark.parametrize("sample", ["bentre-2021", "vinhlong-2025"])
+def test_the_samples_name_one_owner_of_each_system(sample: str) -> None:
+    warnings = inventory.load_with_warnings(inventory.default_path().parent / sample)[1]
+    assert [one for one in warnings if one.field == "owner"] == []
