@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import json
 from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from hypothesis import given
 
 from infra.config.options import StackOptions
 from infra.targets.openstack.cloud.document import openstack_documents, stack_documents
+from infra.targets.openstack.cloud.refusals import explain_refusal
 from infra.targets.openstack.cloud.resources import ground_resources, hosted_resources
 from infra.targets.openstack.cloud.user_data import backup_interval_s
 from infra.targets.openstack.cloud.values import CloudSettings, CreatedReference, ExistingReference
@@ -342,3 +344,13 @@ def test_what_is_drawn_is_created_in_order_or_refused_with_a_remedy(declaration:
     rules = Counter(str(sorted((key, str(value)) for key, value in one.properties.items() if key != "description"))
                     for one in found if one.kind == "security-group-rule")  # fmt: skip
     assert all(count == 1 for count in rules.values())
+
+
+def test_a_router_that_is_full_of_routes_names_the_setting_and_no_full_project() -> None:
+    """The answer of Neutron 29, which counts a router's routes as a quota."""
+    message = "Quota exceeded for resources: ['router_route']."
+    body = json.dumps({"NeutronError": {"type": "OverQuota", "message": message, "detail": ""}})
+    route = next(one for one in hosted_resources(planned(base_declaration()), SETTINGS) if one.kind == "route")
+    fault = explain_refusal(route, 409, body)
+    assert fault.problem == f"the cloud refused it (409): {message}"
+    assert "raise quota_router_route in [quotas]" in fault.remedy

@@ -39,6 +39,7 @@ _REMEDY_BY_STATUS = {
     409: "something of that name or address is there already: import it into the stack, or delete it",
 }
 _OVERLAP = re.compile(r"overlaps with another subnet")
+_ROUTES_FULL = re.compile(r"\['router_route'\]")
 
 
 def explain_refusal(resource: CloudResource, status: int, body: str) -> Fault:
@@ -47,6 +48,8 @@ def explain_refusal(resource: CloudResource, status: int, body: str) -> Fault:
     remedy = _REMEDIES.get(kind) or _REMEDY_BY_STATUS.get(status, "see the log of the cloud's service, then run again")
     if _OVERLAP.search(message):
         remedy = "two subnets have the same addresses: correct the networks in [zones], or the slots' zone"
+    if _ROUTES_FULL.search(message):
+        remedy = "the cloud allows a router fewer routes: raise quota_router_route in [quotas] of its neutron.conf"
     field = f"{resource.kind} {resource.name}" + (f" in project {resource.project}" if resource.project else "")
     return new_fault(resource.declared_at, field, f"the cloud refused it ({status}): {message}", remedy)
 
