@@ -38,7 +38,7 @@ curl -sS 'http://127.0.0.1:8137/events?validate=1' --data-binary @event.json
 _GROUPS: dict[str, tuple[str, ...]] = {
     "Tickets": ("ticket.",), "Counters, kiosks, displays": ("counter.", "kiosk.", "display.", "device.heartbeat"),
     "Centres": ("centre.", "schedule.", "link.", "rating."),
-    "Digital systems": ("probe.", "connector."),
+    "Digital systems": ("probe.", "connector.", "database."),
     "Digital administration": (
         "payment.", "dossier.", "eform.", "sign.", "auth.", "doc.", "petition.", "sync.", "catalogue.",
     ),

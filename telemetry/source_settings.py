@@ -146,6 +146,15 @@ def _check_system(value: str, values: Mapping[str, object]) -> SettingFault | No
     return SettingFault("system", f"not a system's id: {value!r}", "write the id that systems.toml declares")
 
 
+def _check_host_port(value: str, values: Mapping[str, object]) -> SettingFault | None:
+    del values
+    problem = _target_problem("tcp", value)
+    if not problem:
+        return None
+    remedy = "write HOST:PORT, like db-figures.vn83-onestop-database.svc:9187"
+    return SettingFault("target", f"no address of figures: {hide_credentials(value)!r}: {problem}", remedy)
+
+
 def _check_address(value: str, values: Mapping[str, object]) -> SettingFault | None:
     del values
     try:
@@ -247,6 +256,19 @@ _KINDS = (
                 '"https://portal.example/"', check=_check_target,
             ),
             _report_setting("interval of the probes, ms", "the agent's `every_ms`, at most `600000`"),
+            _ISOLATE,
+        ),
+        "system",
+    ),
+    SourceKind(
+        "database", "a hosted database's own figures, read from each of its instances",
+        (
+            SourceSetting("system", "text", "id of the database", '"vn83-onestop--db"', check=_check_system),
+            SourceSetting(
+                "target", "text", "HOST:PORT of the Prometheus text `/metrics`; every address of the host is asked",
+                '"db-figures.vn83-onestop-database.svc:9187"', check=_check_host_port,
+            ),
+            _report_setting("interval of the reads, ms", "the agent's `every_ms`, at most `600000`"),
             _ISOLATE,
         ),
         "system",

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace as replace_fields
+
 from telemetry.core.cloud.values import Flow
 from telemetry.core.fold.live_row_types import SystemNow, VantageNow
 from telemetry.core.hosted.derived_systems import complete_objectives, derive_monitoring
@@ -14,7 +16,7 @@ from tests.program.network import NOW, Network, inventory
 
 if TYPE_CHECKING:
     from telemetry.core.cloud.values import CloudDeclaration
-    from telemetry.core.fold.live_row_types import AvailabilityState
+    from telemetry.core.fold.live_row_types import AvailabilityState, DatabaseNow
     from telemetry.core.inventory import Inventory
 
 INSIDE = "vn83-cloud-manage1"
@@ -54,6 +56,12 @@ def observe(net: Network, **states: AvailabilityState) -> None:
         net.live(ident, _row(ident, states.get(part, "up"), (INSIDE,)))
     outer = tuple(f"vn83-{c}-gateway1" for c in "ab")
     net.live(ONESTOP, _row(ONESTOP, states.get("onestop", "up"), outer))
+
+
+def report_figures(net: Network, figures: DatabaseNow | None) -> None:
+    """Put the one-stop system's database with its own figures."""
+    ident = f"{ONESTOP}--db"
+    net.live(ident, replace_fields(_row(ident, "up", (INSIDE,)), database=figures))
 
 
 def probe(net: Network, ident: str, state: AvailabilityState, *devices: str) -> None:

@@ -6,10 +6,11 @@ from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING
 
+from telemetry.core.fold.live_row_types import DatabaseNow
 from telemetry.core.inventory import AdministrativeUnit
 from tests.cloud_examples import ONESTOP
-from tests.hosted_network import hosting, observe
-from tests.program.network import busy
+from tests.hosted_network import hosting, observe, report_figures
+from tests.program.network import NOW, busy
 from tests.program.promises import judged, promised, promising_on
 from tests.program.test_history_pages import fill_last_week, import_log
 
@@ -63,6 +64,11 @@ REFUSED = ("/?from=yesterday", "/centres/vn83-a?from=yesterday", "/centres/vn83-
 """Addresses that are answered by the page of an error."""
 
 
+_FIGURES = DatabaseNow(
+    at=NOW - 60_000, every_ms=60_000, instances=2, copy_at=NOW - 18_000_000, lag_ms=900_000, disk_bytes=1 << 36
+)
+
+
 def page_network(store: Store) -> Network:
     """Return two centres of a district with objectives, with a morning and a week behind them, and an imported log.
 
@@ -70,6 +76,7 @@ def page_network(store: Store) -> Network:
     """
     net = judged(busy(promising_on(store, hosting(_province_with_a_district()))))
     observe(net, onestop="down", web="down", app="down", db="down")
+    report_figures(net, _FIGURES)
     fill_last_week(net)
     import_log(net)
     net.store.reconcile()

@@ -16,6 +16,7 @@ from tests.page_figures import (
     CENTRES,
     COMPLETENESS,
     DEVICES,
+    FIGURES as DATABASE_FIGURES,
     HALF_HOURS_TODAY,
     HISTORY,
     HISTORY_CHARTS,
@@ -41,6 +42,7 @@ from tests.page_figures import (
     VANTAGE,
     WORDS,
     Column,
+    Json,
     StatFigure,
     TableFigures,
     as_it_is,
@@ -58,6 +60,10 @@ from tests.page_figures import (
 
 CENTRE_NAMES = {"vn83-a": "An desk", "vn83-b": "Ba desk"}
 PLACE_NAMES = {**CENTRE_NAMES, "vn83-portal": "Portal", ONESTOP: "Electronic one-stop system"}
+FIGURE_NAMES = {
+    "copy": "age of the newest whole copy", "archive": "last change archived", "instances": "instances that answer",
+    "lag": "lag of the last replica", "disk": "disk in use",
+}  # fmt: skip
 RULE_NAMES = {"page-fast": "last 60 min and last 5 min", "ticket-day": "last 7.5 h and last 40 min"}
 WEEK, TO_SUNDAY, FRIDAY = "from=2026-11-16&to=2026-11-23", "from=2026-11-16&to=2026-11-22", "from=2026-11-20"
 LAST_28 = "from=2026-10-27&to=2026-11-24"
@@ -88,6 +94,7 @@ BY_RULE = Column("", lambda row: RULE_NAMES[row["rule"]], as_it_is)
 BY_HALF_HOUR = Column("", lambda row: f"{row['weekday'].capitalize()} {row['time_of_day']}", as_it_is)
 BY_TIME_OF_DAY = Column("", lambda row: row["from"][11:16], as_it_is)
 BY_MONTH = Column("", lambda row: WORDS.month(date.fromisoformat(row["from"][:10])), as_it_is)
+BY_FIGURE = Column("", lambda row: f"{row['component']}: {FIGURE_NAMES[row['id']]}", as_it_is)
 BY_REPORTED_DAY = Column("", lambda row: WORDS.plain_date(date.fromisoformat(row["day"])), as_it_is)
 BY_INDICATOR = Column("", lambda row: f"{row['id']} {row['name_en']}", as_it_is)
 TIMELINE = (Column("to", "to", clock), Column("length_s", "seconds", minutes))
@@ -125,8 +132,22 @@ def _system(ident: str) -> tuple[TableFigures, ...]:
         TableFigures(address, "vantage", f"/api/v1/systems/{ident}", BY_VANTAGE, VANTAGE, lambda s: s["vantage"]),
         TableFigures(address, "slos", f"/api/v1/slos?scope={scope}", BY_PLACE, SLOS),
         TableFigures(address, "incidents", incidents, BY_PLACE, INCIDENTS),
+        *(
+            (TableFigures(address, "figures", f"/api/v1{address}", BY_FIGURE, DATABASE_FIGURES, database_figures),)
+            if ident == ONESTOP
+            else ()
+        ),
         *((TableFigures(address, "Response time", latency, BY_DAY, LATENCY),) if ident == "vn83-portal" else ()),
     )
+
+
+def database_figures(system: Json) -> list[Json]:
+    """Return the own figures of a hosted system's databases, each with its component and its time."""
+    return [
+        {**figure, "component": part["id"], "at": part["figures_at"]}
+        for part in system["hosted"]["components"]
+        for figure in part["figures"]
+    ]
 
 
 def _strand(caption: str, strand: str) -> TableFigures:

@@ -57,6 +57,23 @@ def covered(row: Json) -> str:
     return f"{low}–{WORDS.percent(high / 100 if high < 100 else row['high'])}"
 
 
+def _figure(row: Json, value: float | None) -> str | None:
+    if value is None:
+        return "never" if row["state"] == "bad" else None
+    units = {"disk": share, "instances": count}
+    return units.get(row["id"], length)(value)
+
+
+def figure_value(row: Json) -> str | None:
+    """Write a database's own figure in its unit."""
+    return _figure(row, row["value"])
+
+
+def figure_limit(row: Json) -> str:
+    """Write the limit of a database's own figure."""
+    return f"at {'least' if row['id'] == 'instances' else 'most'} {_figure(row, row['limit'])}"
+
+
 def length(seconds: float) -> str:
     """Write a length of an incident: hours from two hours on."""
     whole = round(seconds / 60)
@@ -234,6 +251,7 @@ SYSTEMS = _of({
     "tls_days": ("tls_expiry.days", count),
 })  # fmt: skip
 VANTAGE = _of({"at": ("at", clock), "latency_ms": ("latency_ms", count), "tls_days": ("tls_days", count)})
+FIGURES = _of({"at": ("at", clock), "value": (figure_value, as_it_is), "limit": (figure_limit, as_it_is)})
 INCIDENTS = _of({
     "down_s": (lambda row: row["seconds"]["down"] if row["whole_seconds"]["down"] else None, _or_dash(length)),
     "unknown_s": (lambda row: row["seconds"]["unknown"] if row["whole_seconds"]["unknown"] else None, _or_dash(length)),

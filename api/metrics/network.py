@@ -6,13 +6,17 @@ The main page has sums per centre and never a series per device or service; thos
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, get_args
 
 from prometheus_client.core import CounterMetricFamily
 
 from api.metrics.families import TICKET_EVENTS, WAITS_HELP, gauge_family, single_gauge, wait_histogram
 from telemetry.core.fold.totals import add_sums
+from telemetry.core.hosted.database_figures import FigureState
 from telemetry.core.hosted.derived_systems import component_id
+from telemetry.core.hosted.inside_probes import has_figures
+from telemetry.queries.hosted import component_view
 from telemetry.queries.views import STATES, count_states
 
 if TYPE_CHECKING:
@@ -20,6 +24,7 @@ if TYPE_CHECKING:
 
     from prometheus_client.core import Metric
 
+    from telemetry.core.hosted.database_figures import FigureId
     from telemetry.queries.completeness import StoreStats
     from telemetry.queries.network import NetworkStatus, NetworkView
     from telemetry.queries.views import CentreView, SystemView
@@ -44,6 +49,7 @@ def network_families(status: NetworkStatus) -> Iterator[Metric]:
     yield gauge_family("queue_wait_seconds", WAITS_HELP, ["bound"], (([bound], count) for bound, count in total_waits))
     yield from _system_families(status.systems)
     yield from _component_families(status.network)
+    yield from _database_families(status.network)
 
 
 def _fault_families(status: NetworkStatus) -> Iterator[Metric]:
@@ -171,6 +177,36 @@ def _component_families(network: NetworkView) -> Iterator[Metric]:
             if view.in_service
             for state in STATES
         ),
+    )
+
+
+_FIGURE_FAMILIES: Mapping[FigureId, tuple[str, str]] = MappingProxyType(
+    {
+        "copy": ("hosted_database_copy_age_seconds", "Age of a hosted database's newest whole copy."),
+        "archive": ("hosted_database_archive_age_seconds", "Time since a hosted database's last change was archived."),
+        "instances": ("hosted_database_instances", "Instances of a hosted database that answer."),
+        "lag": ("hosted_database_lag_seconds", "How far the last replica of a hosted database is behind."),
+        "disk": ("hosted_database_disk_used_ratio", "Share of the declared disk that a hosted database uses."),
+    }
+)
+
+
+def _database_families(network: NetworkView) -> Iterator[Metric]:
+    """Yield hosted databases' own figures; one that is unknown has a state and no value."""
+    parts = [
+        component_view(network, component)
+        for component in network.inventory.cloud.components
+        if has_figures(component) and component_id(component) in network.inventory.systems
+    ]
+    rows = [([p.component.system, p.component.id], figure) for p in parts if p.view.in_service for figure in p.figures]
+    for ident, (name, text) in _FIGURE_FAMILIES.items():
+        known = [(at, f.value) for at, f in rows if f.id == ident and f.state != "unknown" and f.value is not None]
+        yield gauge_family(name, text, ["system", "component"], known)
+    yield gauge_family(
+        "hosted_database_figure_state",
+        "Whether a hosted database's own figure is within its limit, as a state set: 1 for the present state.",
+        ["system", "component", "figure", "state"],
+        (([*at, f.id, state], int(f.state == state)) for at, f in rows for state in get_args(FigureState)),
     )
 
 

@@ -14,11 +14,32 @@ from telemetry.queries.views import count_states
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
+    from telemetry.core.hosted.database_figures import DatabaseFigure
     from telemetry.core.hosted.dependencies import FailureExplanation
     from telemetry.core.inventory import Inventory
     from telemetry.queries.hosted import ComponentView, HostedView
     from telemetry.queries.systems import SystemDetail
     from telemetry.queries.views import SystemView
+
+
+class HostedDatabaseFigure(ApiModel):
+    """One of a database's own figures against what is declared, as `database.figures` reported it last."""
+
+    id: Literal["copy", "archive", "instances", "lag", "disk"]
+    state: Literal["good", "bad", "unknown"] = Field(
+        description="unknown: not reported, or the report is older than its grace time"
+    )
+    value: float | None = Field(
+        description="copy: age of the newest whole copy, s; archive: since the last change was archived, s; instances "
+        "that answer; lag of the last replica, s; disk: share in use of the declared one; null: not reported, or with "
+        "state bad: there never was one"
+    )
+    limit: float = Field(description="the most that is good, in the value's unit; of instances the least")
+
+    @classmethod
+    def from_figure(cls, figure: DatabaseFigure) -> Self:
+        """Return a figure."""
+        return cls(id=figure.id, state=figure.state, value=figure.value, limit=figure.limit)
 
 
 class HostedComponent(ApiModel):
@@ -30,6 +51,10 @@ class HostedComponent(ApiModel):
     zone: Literal["dmz", "server", "database"] = Field(description="the zone of the cloud in which it runs")
     state: ApiState
     at: str | None = Field(description="when it was probed last")
+    figures: list[HostedDatabaseFigure] = Field(
+        description="a database's own figures; copy and archive only where copies are declared; empty for others"
+    )
+    figures_at: str | None = Field(description="when its own figures were read last")
     calls: list[str] = Field(description="what it depends on: ids under which that is probed, by the declared flows")
 
     @classmethod
@@ -39,6 +64,8 @@ class HostedComponent(ApiModel):
         return cls(
             id=row.component.id, system=row.view.system.id, kind=row.component.kind, zone=row.component.zone,
             state=row.view.state, at=rfc3339_or_none(seen.at if seen else None, zone), calls=list(row.calls),
+            figures=[HostedDatabaseFigure.from_figure(figure) for figure in row.figures],
+            figures_at=rfc3339_or_none(row.figures_at, zone),
         )  # fmt: skip
 
 

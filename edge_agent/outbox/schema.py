@@ -39,7 +39,7 @@ _VERSION_2 = (
 _VERSION_3 = ("ALTER TABLE posted ADD COLUMN digest TEXT NOT NULL DEFAULT ''",)
 MIGRATIONS = (_VERSION_1, _VERSION_2, _VERSION_3)
 SCHEMA_VERSION = len(MIGRATIONS)
-_SAMPLE_EVENTS = (ev.DeviceHeartbeat, ev.ProbeResult, ev.LinkState, ev.DisplayState, ev.ConnectorStats)
+_SAMPLE_EVENTS = (ev.DeviceHeartbeat, ev.LinkState, ev.DisplayState, *ev.SYSTEM_EVENTS)
 _VITAL_EVENTS = (ev.OutboxDropped, ev.OutboxRefused, ev.CentreModeSet, ev.AgentAlarm, ev.ConfigResult, ev.CommandResult)
 
 

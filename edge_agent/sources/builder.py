@@ -30,6 +30,8 @@ def build_source(kind: str, values: Mapping[str, Any], context: SourceContext) -
         return _build_dossier_source(kind, values, context, source_name(kind, values))
     if kind == "statistics_http":
         return _build_statistics_source(values, context, source_name(kind, values))
+    if kind == "database":
+        return _build_database_source(values, context, source_name(kind, values))
     return _build_in_process(kind, values, context, source_name(kind, values))
 
 
@@ -72,6 +74,14 @@ def _build_in_process(kind: str, values: Mapping[str, Any], context: SourceConte
             )  # fmt: skip
         case _:
             raise ValueError(f"no such source: {kind!r}")
+
+
+def _build_database_source(values: Mapping[str, Any], context: SourceContext, name: str) -> Source:
+    from edge_agent.sources.database import DatabaseSource  # noqa: PLC0415
+
+    system, every_ms = values["system"], int(values.get("every_ms", min(context.every_ms, MAX_INTERVAL_MS)))
+    phase_ms = probe_phase_ms(f"{context.device}/{system}/figures", every_ms)
+    return DatabaseSource(system, values["target"], context.clock, every_ms, phase_ms, name)
 
 
 def _build_dossier_source(kind: str, values: Mapping[str, Any], context: SourceContext, name: str) -> Source:

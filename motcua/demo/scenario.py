@@ -180,12 +180,12 @@ def _start_local_cloud(
     """Start a loopback server per component of the hosted systems, if there are any; returns the probes of them."""
     if not inventory.cloud.systems:
         return ()
-    cloud, control = LocalCloud(inventory.cloud), CloudControl(control_folder(options.data))
+    cloud, control = LocalCloud(inventory.cloud, clock), CloudControl(control_folder(options.data))
     control.open_as_server(url, cloud.servers)
     threads.on_exit(control.close)
     threads.start("local-cloud", partial(cloud.run, control, threads.stop))
     probes = local_probes(inventory, cloud.servers, clock, options.speed)
-    return tuple(probe for probe in probes if probe.source.probe.system != HOST_SYSTEM)  # its own API is probed
+    return tuple(probe for probe in probes if probe.system != HOST_SYSTEM)  # its own API is probed
 
 
 def _build_agents(
@@ -258,7 +258,7 @@ def _feed_day(
 
 def _without_hosted(demo: DemoEnvironment, feed: EventFeed) -> EventFeed:
     """Return the rest of a day's feed without probes of hosted systems: from now on their servers are probed."""
-    hosted = {probe.source.probe.system for probe in demo.hosted}
+    hosted = {probe.system for probe in demo.hosted}
     rest = feed.take_due(END_OF_TIME_MS)
     return EventFeed([e for e in rest if not (isinstance(e, ProbeResult) and e.system in hosted)])
 

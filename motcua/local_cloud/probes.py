@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from edge_agent.sources.database import DatabaseSource
 from edge_agent.sources.probe import Probe, ProbeSource
 from telemetry.core.hosted.derived_systems import entry_components
 
@@ -25,29 +26,33 @@ DEMO_PROBE_EVERY_S = 15
 
 @dataclass(frozen=True, slots=True)
 class LocalProbe:
-    """A probe of a system on this host, and the vantage points that report it."""
+    """What is asked of a system on this host, by a source of agents, and the vantage points that report it."""
 
-    source: ProbeSource
+    system: str
+    read_once: Callable[[], Event | None]
     devices: tuple[str, ...]
 
 
 def local_probes(
     inventory: Inventory, servers: Mapping[str, LocalServer], clock: Callable[[], int], speed: float
 ) -> list[LocalProbe]:
-    """Return the probes of hosted systems (at their first entry) and of their components."""
+    """Return the probes of hosted systems (at their first entry), of their components, and databases' figures."""
     every_ms = round(DEMO_PROBE_EVERY_S * 1000 * speed)
     targets: dict[str, Component] = {}
     for ident in inventory.cloud.systems:
         targets |= {servers[c.path].node: c for c in inventory.cloud.components_of(ident) if c.path in servers}
         targets |= dict(zip((ident,), entry_components(inventory.cloud, ident), strict=False))
-    return [
-        LocalProbe(
-            ProbeSource(_probe(system, component, servers[component.path].address), clock, every_ms),
-            inventory.systems[system].vantage,
-        )
-        for system, component in sorted(targets.items())
-        if system in inventory.systems
-    ]
+    probes: list[LocalProbe] = []
+    for system, component in sorted(targets.items()):
+        if system not in inventory.systems:
+            continue
+        address, devices = servers[component.path].address, inventory.systems[system].vantage
+        probe = ProbeSource(_probe(system, component, address), clock, every_ms)
+        probes.append(LocalProbe(system, probe.probe_once, devices))
+        if inventory.systems[system].figures_target:
+            figures = DatabaseSource(system, address, clock, every_ms)
+            probes.append(LocalProbe(system, figures.read_once, devices))
+    return probes
 
 
 def _probe(system: str, component: Component, address: str) -> Probe:
@@ -57,10 +62,11 @@ def _probe(system: str, component: Component, address: str) -> Probe:
 
 
 def probe_all(probes: Iterable[LocalProbe]) -> dict[str, list[Event]]:
-    """Probe each system once and return the results by the device that reports them."""
+    """Ask each system once and return the results by the device that reports them."""
     events: dict[str, list[Event]] = {}
     for probe in probes:
-        result = probe.source.probe_once()
-        for device in probe.devices:
-            events.setdefault(device, []).append(result)
+        result = probe.read_once()
+        if result is not None:
+            for device in probe.devices:
+                events.setdefault(device, []).append(result)
     return events

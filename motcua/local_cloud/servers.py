@@ -1,7 +1,8 @@
 """A tiny loopback server per component of the hosted systems, all in two threads; it must not enforce anything.
 
 A component with a health path answers it with 200, or with 503 and the reason while something that it calls is stopped.
-Others (databases) accept a connection and close it. A stopped component refuses connections.
+A database gives the figures of a
+good one, whatever is asked; others accept a connection and close it. A stopped component refuses connections.
 """
 
 from __future__ import annotations
@@ -16,13 +17,24 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from motcua.local_cloud.control import LocalServer
+from telemetry.core.calendar.windows import HOUR
+from telemetry.core.hosted.database_figures import (
+    ARCHIVE_AGE,
+    ARCHIVE_STATUS,
+    DATABASE_SIZE,
+    IS_UP,
+    LAG,
+    LAST_COPY,
+    database_limits,
+    disk_bytes,
+)
 from telemetry.core.hosted.dependencies import nearest_called
 from telemetry.core.hosted.derived_systems import component_id, system_calls
-from telemetry.core.hosted.inside_probes import is_probed
+from telemetry.core.hosted.inside_probes import has_figures, is_probed
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from motcua.local_cloud.control import CloudControl
     from telemetry.core.cloud.values import CloudDeclaration, Component
@@ -47,9 +59,10 @@ class _Listener:
 
 
 class LocalCloud:
-    """The servers of all components that have a port; ports are free ones of this host."""
+    """The servers of all components that have a port; ports are free ones of this host, `clock` returns Unix ms."""
 
-    def __init__(self, cloud: CloudDeclaration) -> None:
+    def __init__(self, cloud: CloudDeclaration, clock: Callable[[], int]) -> None:
+        self._cloud, self._clock = cloud, clock
         self._calls: Mapping[str, Iterable[str]] = system_calls(cloud)
         self._stopped: frozenset[str] = frozenset()
         self._listeners = {
@@ -96,9 +109,17 @@ class LocalCloud:
     def _answer(self, listener: _Listener, client: socket.socket) -> None:
         with contextlib.suppress(OSError), client:
             client.settimeout(CLIENT_TIMEOUT_S)
+            if not listener.component.health and not has_figures(listener.component):
+                return
+            request = client.recv(MAX_REQUEST_BYTES)
             if listener.component.health:
-                request = client.recv(MAX_REQUEST_BYTES)
                 client.sendall(self._response(listener, request))
+            elif request:  # a probe of the port says nothing
+                client.sendall(_http_head("200 OK", "text/plain") + self._figures(listener.component))
+
+    def _figures(self, component: Component) -> bytes:
+        limits = database_limits(self._cloud, component)
+        return figures_text(limits.instances, disk_bytes(component), self._clock()).encode()
 
     def _response(self, listener: _Listener, request: bytes) -> bytes:
         words = request.split(b"\r\n", 1)[0].split(b" ")
@@ -135,6 +156,19 @@ def _close(listener: _Listener, selector: selectors.BaseSelector) -> None:
 
 
 def _http(status: str, body: Mapping[str, str]) -> bytes:
-    content = msgspec.json.encode(body)
-    head = f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {len(content)}\r\nConnection: close"
-    return head.encode() + b"\r\n\r\n" + content
+    return _http_head(status, "application/json") + msgspec.json.encode(body)
+
+
+def _http_head(status: str, content_type: str) -> bytes:
+    """Return the head of an answer that ends with its connection."""
+    return f"HTTP/1.1 {status}\r\nContent-Type: {content_type}\r\nConnection: close\r\n\r\n".encode()
+
+
+def figures_text(instances: int, disk: int, now: int) -> str:
+    """Return the figures of a good database, of all its instances in one text; the newest copy is of this hour."""
+    lines = [f'{IS_UP}{{pod="{number}"}} 1' for number in range(1, instances + 1)]
+    lines += [
+        f"{LAST_COPY} {now // HOUR * HOUR // 1000}", f"{ARCHIVE_AGE} 60", f'{ARCHIVE_STATUS}{{value="ready"}} 0',
+        f"{LAG} 0.2", f'{DATABASE_SIZE}{{datname="app"}} {disk * 2 // 5}',
+    ]  # fmt: skip
+    return "\n".join(lines) + "\n"

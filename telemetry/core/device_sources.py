@@ -11,6 +11,11 @@ if TYPE_CHECKING:
     from telemetry.core.inventory import Device, Inventory, SourceDeclaration, SourceValue, System
 
 
+DERIVED_KINDS = frozenset({"host", "probe", "database"})
+"""What a device has by the declarations of devices and systems: a source of these kinds only changes settings."""
+SYSTEM_KINDS = DERIVED_KINDS - {"host"}
+
+
 @dataclass(frozen=True, slots=True)
 class DeviceSource:
     """One source of one device's agent; `declaration` is None for a source that every such device has."""
@@ -23,7 +28,7 @@ class DeviceSource:
 def sources_of(inventory: Inventory, device: Device) -> tuple[DeviceSource, ...]:
     """Return the device's sources: heartbeats, the probes of the systems that it observes, and what is declared.
 
-    A declaration of the heartbeat or of a probe changes its settings, any other replaces an earlier one of its name.
+    A declaration of the heartbeat, a probe or figures changes its settings, any other replaces the one of its name.
     """
     systems = (system for system in inventory.systems.values() if device.id in system.vantage)
     sources = default_sources(device, systems)
@@ -34,9 +39,16 @@ def sources_of(inventory: Inventory, device: Device) -> tuple[DeviceSource, ...]
 
 
 def default_sources(device: Device, systems: Iterable[System]) -> dict[str, DeviceSource]:
-    """Return the sources that need no declaration, by name: the heartbeat and the probes of `systems`."""
+    """Return the sources that need no declaration, by name: the heartbeat, probes and figures of `systems`."""
     heartbeat = DeviceSource("host", {"every_ms": device.every_ms})
-    return {"host": heartbeat, **{f"probe:{system.id}": DeviceSource("probe", probe_of(system)) for system in systems}}
+    observed = tuple(systems)
+    probes = {f"probe:{system.id}": DeviceSource("probe", probe_of(system)) for system in observed}
+    figures = {
+        f"database:{system.id}": DeviceSource("database", figures_of(system))
+        for system in observed
+        if system.figures_target
+    }
+    return {"host": heartbeat, **probes, **figures}
 
 
 def probe_of(system: System) -> dict[str, SourceValue]:
@@ -44,12 +56,26 @@ def probe_of(system: System) -> dict[str, SourceValue]:
     return {"system": system.id, "probe": system.probe, "target": system.target, "every_ms": system.every_ms}
 
 
+def figures_of(system: System) -> dict[str, SourceValue]:
+    """Return the settings by which a database's own figures are read."""
+    return {"system": system.id, "target": system.figures_target, "every_ms": system.every_ms}
+
+
+def inherited_settings(kind: str, system: System | None) -> dict[str, SourceValue]:
+    """Return what the declaration of a system gives to a source of this kind, which may change it."""
+    if system is None:
+        return {}
+    if kind == "database":
+        return figures_of(system) if system.figures_target else {}
+    return probe_of(system) if kind == "probe" else {}
+
+
 def _apply(declaration: SourceDeclaration, sources: dict[str, DeviceSource]) -> None:
     """Replace or remove the source of that name; a probe of a system that is not observed is left out."""
     earlier = sources.get(declaration.name)
     if not declaration.enabled:
         sources.pop(declaration.name, None)
-    elif declaration.kind not in {"host", "probe"}:
+    elif declaration.kind not in DERIVED_KINDS:
         sources[declaration.name] = DeviceSource(declaration.kind, declaration.settings, declaration)
     elif earlier is not None:
         settings = {**earlier.settings, **declaration.settings}

@@ -122,6 +122,7 @@ class System:
     """The hosted system that this is a part of: a component, a peer or a closed path. Parts are listed with it only."""
     part: str = ""
     """What part that is: the component's id, or the name of the peer or path."""
+    figures_target: str = ""  # HOST:PORT at which a database gives its own figures
 
     def calendar(self, zone: ZoneInfo) -> Calendar:
         """Return its calendar: round the clock but for planned maintenance."""

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 DEFAULT_MAX_AGE_MS = 400 * DAY
 """How old an event may be when it arrives: a year and a month, so that a kiosk may have been in store over a year."""
-_SYSTEM_EVENTS = frozenset({ev.ProbeResult, ev.ConnectorStats})
+_SYSTEM_EVENTS = frozenset(ev.SYSTEM_EVENTS)
 
 
 def oldest_accepted(topic: Topic, now: int, retained_since: int, max_age_ms: int) -> int:
@@ -64,7 +64,7 @@ def reject_foreign_entities(
 
 
 def _names_other_entity(event: ev.Event, inventory: Inventory) -> bool:
-    if not isinstance(event, ev.ProbeResult | ev.ConnectorStats) or event.system in inventory.systems:
+    if not isinstance(event, ev.SYSTEM_EVENTS) or event.system in inventory.systems:
         return False
     is_declared = event.system in inventory.centres or event.system in inventory.devices
     return is_declared or event.system == PLATFORM_ENTITY or event.system.endswith(REPLAY_SUFFIX)
@@ -87,4 +87,4 @@ def defer_undeclared_systems(
 
 
 def _is_of_declared_system(event: ev.Event, inventory: Inventory) -> bool:
-    return not isinstance(event, ev.ProbeResult | ev.ConnectorStats) or event.system in inventory.systems
+    return not isinstance(event, ev.SYSTEM_EVENTS) or event.system in inventory.systems

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast, get_args
 
-from telemetry.core.device_sources import probe_of, sources_of
+from telemetry.core.device_sources import DERIVED_KINDS, SYSTEM_KINDS, inherited_settings, sources_of
 from telemetry.core.inventory import DeviceKind, SourceDeclaration
 from telemetry.inventory.record import AllowedKeys
 from telemetry.source_settings import SOURCE_KINDS, SettingFault, find_conflicts, find_setting_faults, source_name
@@ -82,7 +82,7 @@ def _build_entry(r: Record, inventory: Inventory) -> _Entry | None:
     for key, value in settings.items():
         if _SECRET_QUERY.search(str(value)):
             r.add_fault(key, "contains a secret in the address", "write it as a header into header_file on the device")
-    if kind == "probe":
+    if kind in SYSTEM_KINDS:
         r.check_reference("system", str(settings.get("system", "")), inventory.systems, "system")
     if len(r.faults) > fault_count or _is_inventory_unread(r):
         return None
@@ -118,12 +118,11 @@ def _find_own_faults(
     """Return what the agent would refuse; what systems.toml or devices.csv add may be left out."""
     kind = str(r.values.get("kind", ""))
     if enabled or kind not in SOURCE_KINDS:
-        system = inventory.systems.get(str(settings.get("system", ""))) if kind == "probe" else None
-        inherited = probe_of(system) if system else {}
+        inherited = inherited_settings(kind, inventory.systems.get(str(settings.get("system", ""))))
         kind_key = {"kind": r.values["kind"]} if "kind" in r.values else {}
         return find_setting_faults({**inherited, **kind_key, **settings})
-    if kind in {"host", "probe"}:
-        remedy = "remove the device from vantage in systems.toml" if kind == "probe" else "remove this source"
+    if kind in DERIVED_KINDS:
+        remedy = "remove the device from vantage in systems.toml" if kind in SYSTEM_KINDS else "remove this source"
         return [SettingFault("enabled", f"a {kind} source cannot be switched off here", remedy)]
     allowed = {"name", SOURCE_KINDS[kind].distinguished_by}
     remedy = f"write only kind and {' or '.join(sorted(allowed))}"
@@ -137,8 +136,12 @@ def _check_matches(entry: _Entry, inventory: Inventory) -> None:
     r, declaration = entry.record, entry.declaration
     if not entry.devices:
         r.add_warning("kind", "is for no device: none is declared like this", "declare the devices, or remove it")
-    elif declaration.kind == "probe":
+    elif declaration.kind in SYSTEM_KINDS:
         system = inventory.systems[str(declaration.settings["system"])]
+        if declaration.kind == "database" and not system.figures_target:
+            remedy = "write the id of a database that the province hosts"
+            r.add_fault("system", f"{system.id} gives no figures of its own", remedy)
+            return
         if not any(device.id in system.vantage for device in entry.devices):
             problem = f"none of these devices observes {system.id}"
             r.add_fault("system", problem, "add one to the system's vantage in systems.toml, or remove this source")

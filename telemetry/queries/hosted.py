@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from telemetry.core.hosted.database_figures import judge_figures
 from telemetry.core.hosted.dependencies import call_layers, closed_path_state, explain_failure
 from telemetry.core.hosted.derived_systems import (
     CLOSED_PATH,
@@ -15,12 +16,13 @@ from telemetry.core.hosted.derived_systems import (
     part_id,
     system_calls,
 )
-from telemetry.core.hosted.inside_probes import answering_part, is_probed
+from telemetry.core.hosted.inside_probes import answering_part, has_figures, is_probed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from telemetry.core.cloud.values import Component, HostedSystem
+    from telemetry.core.hosted.database_figures import DatabaseFigure
     from telemetry.core.hosted.dependencies import FailureExplanation, PathState
     from telemetry.core.inventory import System
     from telemetry.queries.network import NetworkView
@@ -29,11 +31,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ComponentView:
-    """A component and what probes see of it; `calls` are the ids of what it calls."""
+    """A component and what probes see of it; `calls` are the ids of what it calls, `figures` a database's own."""
 
     component: Component
     view: SystemView
     calls: tuple[str, ...]
+    figures: tuple[DatabaseFigure, ...] = ()
+
+    @property
+    def figures_at(self) -> int | None:
+        """Return when its own figures were read last, Unix ms."""
+        row = self.view.row
+        return row.database.at if row and row.database else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +79,7 @@ def hosted_view(network: NetworkView, ident: str) -> HostedView | None:
     for component in inventory.cloud.components_of(ident):
         if is_probed(component):
             node = component_id(component)
-            own[node] = ComponentView(component, network.system(node), calls.get(node, ()))
+            own[node] = component_view(network, component, calls.get(node, ()))
     entries = [component_id(component) for component in entry_components(inventory.cloud, ident)]
     watched = (s.id for s in inventory.systems.values() if s.kind == COMPONENT or s.id in inventory.cloud.systems)
     states = {node: network.system(node).state for node in watched}
@@ -81,6 +90,15 @@ def hosted_view(network: NetworkView, ident: str) -> HostedView | None:
         tuple(_closed_paths(network, ident)),
         explain_failure(ident, own, states, calls),
     )
+
+
+def component_view(network: NetworkView, component: Component, calls: tuple[str, ...] = ()) -> ComponentView:
+    """Return what is known of a component that is probed; of a database also its own figures."""
+    view = network.system(component_id(component))
+    if not has_figures(component):
+        return ComponentView(component, view, calls)
+    seen = view.row.database if view.row else None
+    return ComponentView(component, view, calls, judge_figures(network.inventory.cloud, component, seen, network.now))
 
 
 def _closed_paths(network: NetworkView, ident: str) -> Iterator[ClosedPathView]:

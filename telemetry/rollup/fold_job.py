@@ -123,7 +123,7 @@ class FoldJob:
         if centre is not None:
             related = self._event_reader.read_related(entity, window, events, self._clock())
             return fold.fold_centre(centre, inventory.devices_of(entity), events, window, outages, periods, related)
-        if system is None and any(isinstance(s.event, ev.ProbeResult | ev.ConnectorStats) for s in events):
+        if system is None and any(isinstance(s.event, ev.SYSTEM_EVENTS) for s in events):
             system = System(entity, entity, entity, "undeclared")
         return fold.fold_system(system, inventory.province, events, window, outages, periods) if system else None
 

@@ -14,18 +14,26 @@ import pytest
 from motcua.local_cloud.control import CloudControl, LocalServer, control_folder
 from motcua.local_cloud.probes import local_probes, probe_all
 from motcua.local_cloud.servers import LocalCloud
+from telemetry.core.fold.live_state import system_now
+from telemetry.core.fold.sourced_event import SourcedEvent
+from telemetry.core.hosted.database_figures import judge_figures
+from telemetry.core.inventory import System
+from telemetry.core.protocol.events import DatabaseFigures, ProbeResult
 from telemetry.errors import MotcuaError
 from tests.cloud_examples import ONESTOP, base_declaration
 from tests.hosted_network import INSIDE, hosting
 from tests.program.network import NOW
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
+    from telemetry.core.fold.live_row_types import DatabaseNow
+    from telemetry.core.protocol.events import Event
     from tests.flow.device import Until
 
 pytestmark = pytest.mark.flow
+DATABASE = next(one for one in base_declaration().components if one.kind == "database")
 WEB, APP, DB = (f"{ONESTOP}/{part}" for part in ("web", "app", "db"))
 
 
@@ -33,7 +41,7 @@ class Running:
     """The servers of the one-stop system and their control folder."""
 
     def __init__(self, folder: Path) -> None:
-        self.cloud, self.control = LocalCloud(base_declaration()), CloudControl(folder)
+        self.cloud, self.control = LocalCloud(base_declaration(), lambda: NOW), CloudControl(folder)
         self.servers = self.cloud.servers
         self.control.open_as_server("http://127.0.0.1:1", self.servers)
         self.ended = threading.Event()
@@ -94,18 +102,40 @@ def test_what_calls_a_stopped_database_fails_and_says_why(running: Running, unti
 def test_probes_are_reported_by_every_vantage_point(running: Running, until: Until) -> None:
     probes = local_probes(hosting(), running.servers, lambda: NOW, 2.0)
     events = probe_all(probes)
-    seen = {device: {(e.system, e.kind, e.ok) for e in rows} for device, rows in events.items()}  # type: ignore[attr-defined]
+    figures = [e for rows in events.values() for e in rows if isinstance(e, DatabaseFigures)]
+    assert [(e.system, e.instances, e.archive_waiting) for e in figures] == [(f"{ONESTOP}--db", 3, 0)]
+    assert {one.state for one in judge_figures(base_declaration(), DATABASE, shown(figures[0]), NOW)} == {"good"}
+    seen = {device: {(e.system, e.kind, e.ok) for e in probes_of(rows)} for device, rows in events.items()}
     outer = {(ONESTOP, "http", True)}
     inner = {(f"{ONESTOP}--{c}", kind, True) for c, kind in (("web", "http"), ("app", "http"), ("db", "tcp"))}
     assert seen == {"vn83-a-gateway1": outer, "vn83-b-gateway1": outer, INSIDE: inner}
     assert {e.every_ms for rows in events.values() for e in rows} == {30_000}  # type: ignore[attr-defined]
     running.order(APP, is_stopped=True)
     until(lambda: not running.connects(APP), "the application is stopped")
-    results = {(e.system, e.ok, e.error) for rows in probe_all(probes).values() for e in rows}  # type: ignore[attr-defined]
+    results = {(e.system, e.ok, e.error) for rows in probe_all(probes).values() for e in probes_of(rows)}
     assert results == {
         (ONESTOP, False, "status"), (f"{ONESTOP}--web", False, "status"), (f"{ONESTOP}--app", False, "refused"),
         (f"{ONESTOP}--db", True, None),
     }  # fmt: skip
+
+
+def test_a_stopped_database_has_no_instance_and_no_figure(running: Running, until: Until) -> None:
+    probes = local_probes(hosting(), running.servers, lambda: NOW, 2.0)
+    running.order(DB, is_stopped=True)
+    until(lambda: not running.connects(DB), "the database is stopped")
+    (figures,) = (e for rows in probe_all(probes).values() for e in rows if isinstance(e, DatabaseFigures))
+    states = {one.id: one.state for one in judge_figures(base_declaration(), DATABASE, shown(figures), NOW)}
+    assert states.pop("instances") == "bad"
+    assert set(states.values()) == {"unknown"}
+
+
+def probes_of(rows: Iterable[Event]) -> list[ProbeResult]:
+    return [event for event in rows if isinstance(event, ProbeResult)]
+
+
+def shown(figures: DatabaseFigures) -> DatabaseNow | None:
+    system = System(figures.system, "", "", "component")
+    return system_now(system, [SourcedEvent(INSIDE, "s", figures)], NOW).database
 
 
 def test_only_one_running_demo_is_found_and_only_by_its_owner(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from telemetry.core.cloud.values import Flow
-from telemetry.core.fold.live_row_types import SystemNow
+from telemetry.core.fold.live_row_types import DatabaseNow, SystemNow
 from tests.cloud_examples import (
     ONESTOP,
     base_components,
@@ -19,7 +19,7 @@ from tests.cloud_examples import (
     hosted_system,
     with_system,
 )
-from tests.hosted_network import CLOSED_PATHS, INSIDE, hosting, observe, probe
+from tests.hosted_network import CLOSED_PATHS, INSIDE, hosting, observe, probe, report_figures
 from tests.program.network import NOW, Network, network
 from tests.program.test_pages import Outline, page
 
@@ -181,3 +181,60 @@ def test_a_components_page_leads_back_to_its_system_by_name(net: Network) -> Non
     html = page(net, f"/systems/{DB}?lang=en")
     assert html.count(f'href="/systems/{ONESTOP}"') == 2, "the way back, and the fact"
     assert f">{ONESTOP}</a>" not in html
+
+
+def figures_now(net: Network) -> DatabaseNow:
+    return DatabaseNow(
+        at=net.time[0], every_ms=60_000, instances=2, copy_at=net.time[0] - 30 * 3_600_000, archive_age_ms=40_000,
+        archive_waiting=0, disk_bytes=50 << 30,
+    )  # fmt: skip
+
+
+def seen_figures(net: Network, lang: str = "en") -> str:
+    html = page(net, f"/systems/{ONESTOP}?lang={lang}")
+    part = html.split('id="live-figures"')[1].split("</section>", maxsplit=1)[0]
+    return " ".join(unescape(re.sub(r"<[^>]+>", " ", part)).split())
+
+
+def answered_figures(net: Network) -> tuple[dict[str, str], str | None]:
+    database = next(c for c in facts(net)["components"] if c["id"] == "db")  # type: ignore[attr-defined]
+    return {one["id"]: one["state"] for one in database["figures"]}, database["figures_at"]
+
+
+def test_a_databases_own_figures_stand_with_their_limits_and_the_cause_of_what_is_beyond(net: Network) -> None:
+    observe(net)
+    report_figures(net, figures_now(net))
+    states, at = answered_figures(net)
+    assert states == {"copy": "bad", "archive": "good", "instances": "bad", "lag": "unknown", "disk": "good"}
+    assert at is not None
+    text = seen_figures(net)
+    assert "Beyond the limit The last scheduled copy is missing or failed." in text
+    assert "30 h 0 min at most 26 h 0 min" in text
+    assert "An instance is missing or does not answer." in text
+    assert "25% at most 80%" in text
+    assert "tối thiểu 3" in seen_figures(net, "vi")
+
+
+def test_figures_that_are_too_old_or_were_never_read_are_unknown(net: Network) -> None:
+    observe(net)
+    report_figures(net, DatabaseNow(at=net.time[0] - 150_001, every_ms=60_000, instances=3, lag_ms=1))
+    assert set(answered_figures(net)[0].values()) == {"unknown"}
+    report_figures(net, None)
+    assert answered_figures(net) == (dict.fromkeys(("copy", "archive", "instances", "lag", "disk"), "unknown"), None)
+    assert "Good" not in seen_figures(net)
+    report_figures(net, DatabaseNow(at=net.time[0], every_ms=60_000, instances=3, copy_at=0))
+    assert "never at most 26 h 0 min" in seen_figures(net)
+
+
+def test_metrics_have_what_is_known_of_a_database_and_the_state_of_each_figure(net: Network) -> None:
+    observe(net)
+    report_figures(net, figures_now(net))
+    shown = net.client.get("/metrics").text
+    labels = f'component="db",{{}}system="{ONESTOP}"'
+    assert f"motcua_hosted_database_instances{{{labels.format('')}}} 2.0" in shown
+    assert f"motcua_hosted_database_copy_age_seconds{{{labels.format('')}}} 1080" in shown
+    assert f"motcua_hosted_database_disk_used_ratio{{{labels.format('')}}} 0.25" in shown
+    assert "motcua_hosted_database_lag_seconds{" not in shown
+    state = 'component="db",figure="copy",state="{}",system="vn83-onestop"'
+    assert f"motcua_hosted_database_figure_state{{{state.format('bad')}}} 1.0" in shown
+    assert f"motcua_hosted_database_figure_state{{{state.format('good')}}} 0.0" in shown

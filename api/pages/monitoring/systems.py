@@ -12,7 +12,7 @@ from api.pages.charts.plots import day_strip
 from api.pages.frame.periods import HISTORY_LENGTHS, length_query, parse_period, period_query, recent_days
 from api.pages.frame.tables import PageTable, PageTableRow, TableCell, TableColumn
 from api.pages.history.picker import length_links
-from api.pages.monitoring.hosted import failure_sentence
+from api.pages.monitoring.hosted import failure_sentence, figures_table
 from api.pages.monitoring.incidents import IncidentRows
 from api.pages.network_context import network_context
 from api.pages.objectives.page import slo_table
@@ -202,6 +202,7 @@ def build_system_context(
             _vantage_table(queries, locale, detail),
             slo_table(queries.slo_index().at_scope(scope), queries.inventory(), locale),
             rows.table(incidents.incidents),
+            figures_table(locale, hosted, queries.now()),
         ],
         "all_incidents": "/incidents" + period_query(days, scope=scope),
         "latency_twin": f"/api/v1/systems/{ident}/latency?"

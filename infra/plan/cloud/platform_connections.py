@@ -11,6 +11,7 @@ from infra.plan.cloud.connections import component_endpoint, distinct_connection
 from infra.plan.cloud.names import CLUSTER_API, DATABASE_OPERATOR
 from infra.plan.cloud.values import AllowedConnection, Endpoint
 from infra.plan.cloud.vantage_points import vantage_connections
+from telemetry.core.hosted.database_figures import METRICS_PORT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +23,6 @@ DNS_PORT = 53
 DATABASE_PORT = 5432
 DATABASE_STATUS_PORT = 8000
 """The status port of CloudNativePG's instances, which its operator calls."""
-DATABASE_METRICS_PORT = 9187
 OPERATOR_WEBHOOK_PORT = 9443
 CLUSTER_API_END = Endpoint("platform", CLUSTER_API, zone="manage")
 OPERATOR_END = Endpoint("operator", DATABASE_OPERATOR, zone="manage", namespace="cnpg-system")
@@ -77,7 +77,7 @@ def _scrape_connections(
 ) -> Iterator[AllowedConnection]:
     """Yield the way in for figures and probes."""
     metrics = platform_endpoint(declaration, "metrics")
-    port = DATABASE_METRICS_PORT if component.kind == "database" else component.probe_port
+    port = METRICS_PORT if component.kind == "database" else component.probe_port
     if metrics is not None and port:
         yield AllowedConnection(metrics, here, port, origin="platform", why="figures and probes")
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, get_args
 from infra.plan.cloud.connections import component_endpoint, distinct_connections, flow_endpoint, platform_endpoint
 from infra.plan.cloud.values import AllowedConnection, Endpoint
 from telemetry.core.hosted.derived_systems import vantage_device
-from telemetry.core.hosted.inside_probes import VantageZone, closed_paths, component_probes, peer_probes
+from telemetry.core.hosted.inside_probes import VantageZone, closed_paths, component_probes, figure_reads, peer_probes
 from telemetry.errors import Fault
 
 if TYPE_CHECKING:
@@ -81,7 +81,11 @@ def broker_faults(plan: CloudPlan, host: str) -> list[Fault]:
 
 
 def _open_probes(declaration: CloudDeclaration, system: str) -> tuple[InsideProbe, ...]:
-    return (*component_probes(declaration, system), *peer_probes(declaration, system))
+    return (
+        *component_probes(declaration, system),
+        *figure_reads(declaration, system),
+        *peer_probes(declaration, system),
+    )
 
 
 def _dials(

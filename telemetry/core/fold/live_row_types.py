@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from telemetry.core.contacts import ContactsNow
 from telemetry.core.fold.totals import EncodedSums, decode_sums
-from telemetry.core.protocol.event_fields import Id, Instant, QueueNumber
+from telemetry.core.protocol.event_fields import Id, InstanceCount, Instant, IntervalMs, QueueNumber
 from telemetry.core.protocol.events import CertificateDays, ChainCertificate, Count, CpuPercent, LatencyMs, Ms, Percent
 
 if TYPE_CHECKING:
@@ -133,6 +133,19 @@ class VantageNow(Struct, frozen=True, kw_only=True, omit_defaults=True):
     tls_certificate: ChainCertificate | None = None
 
 
+class DatabaseNow(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A hosted database's own figures, as they were last read at `at`; fields as in `DatabaseFigures`."""
+
+    at: Instant
+    every_ms: IntervalMs
+    instances: InstanceCount
+    copy_at: Instant | None = None
+    archive_age_ms: int | None = None
+    archive_waiting: Count | None = None
+    lag_ms: Count | None = None
+    disk_bytes: Count | None = None
+
+
 class SystemNow(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A digital system now, by quorum over its vantage points; `reopened` as in CentreNow."""
 
@@ -140,6 +153,7 @@ class SystemNow(Struct, frozen=True, kw_only=True, omit_defaults=True):
     at: Instant
     state: AvailabilityState
     vantage: tuple[VantageNow, ...] = ()
+    database: DatabaseNow | None = None
     reopened: Instant = 0
 
 

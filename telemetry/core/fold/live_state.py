@@ -6,6 +6,7 @@ A live row built from the relevant events equals the one built from all events.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from telemetry.core.calendar.windows import HOUR, Window
@@ -14,7 +15,15 @@ from telemetry.core.fold.centre_state import centre_devices_of
 from telemetry.core.fold.counter_calls import CounterCalls
 from telemetry.core.fold.device_states import vantage_segments
 from telemetry.core.fold.fold import system_segments
-from telemetry.core.fold.live_row_types import CentreNow, DeviceNow, ImportFacts, ServiceNow, SystemNow, VantageNow
+from telemetry.core.fold.live_row_types import (
+    CentreNow,
+    DatabaseNow,
+    DeviceNow,
+    ImportFacts,
+    ServiceNow,
+    SystemNow,
+    VantageNow,
+)
 from telemetry.core.fold.sourced_event import deduplicate
 from telemetry.core.fold.ticket_segments import TicketSegments
 from telemetry.core.fold.totals import add_to_sums, encode_sums
@@ -30,8 +39,12 @@ if TYPE_CHECKING:
     from telemetry.core.inventory import Centre, Device, System
 
 _ENDING_EVENTS = (ev.TicketFinished, ev.TicketAbandoned, ev.TicketNoShow, ev.TicketClosedEod)
+_GET_T = attrgetter("t")
 _HEARTBEAT_FIELDS = (
     "printer", "paper_pct", "cpu_pct", "mem_pct", "disk_pct", "uptime_s", "outbox_rows", "fw", "simulated",
+)  # fmt: skip
+_DATABASE_FIELDS = (
+    "every_ms", "instances", "copy_at", "archive_age_ms", "archive_waiting", "lag_ms", "disk_bytes",
 )  # fmt: skip
 _SERVING_EVENTS = (ev.TicketCalled, ev.TicketRecalled, ev.TicketServingStarted, ev.TicketResumed, ev.TicketHeld)
 
@@ -189,7 +202,15 @@ def system_now(
         for device, event in sorted(last_probes.items())
     )
     state = states.state_at(system_segments(system, segments_by_device, _states_span(now), periods.live_window_of), now)
-    return SystemNow(system=system.id, at=now, state=state, vantage=vantage)
+    return SystemNow(system=system.id, at=now, state=state, vantage=vantage, database=_database_now(unique_events))
+
+
+def _database_now(events: Iterable[SourcedEvent]) -> DatabaseNow | None:
+    """Return the newest figures of a database, None for a system that gave none."""
+    last = max((s.event for s in events if isinstance(s.event, ev.DatabaseFigures)), key=_GET_T, default=None)
+    if last is None:
+        return None
+    return DatabaseNow(at=last.t, **{name: getattr(last, name) for name in _DATABASE_FIELDS})
 
 
 def relevant_events(events: Iterable[SourcedEvent], at: int, start: int) -> list[SourcedEvent]:

@@ -12,10 +12,13 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from telemetry.core.cloud.encryption import speaks_tls
 from telemetry.core.cloud.physical_names import zone_namespace
+from telemetry.core.hosted.database_figures import METRICS_PORT
 from telemetry.core.hosted.inside_probes import (
     VANTAGE_ZONE,
     closed_paths,
     component_probes,
+    figures_service,
+    has_figures,
     is_probed,
     peer_probes,
 )
@@ -124,6 +127,12 @@ def inside_target(cloud: CloudDeclaration, component: Component) -> tuple[str, s
     return "http", f"{scheme}://{address}{component.health}"
 
 
+def figures_target(cloud: CloudDeclaration, component: Component) -> str:
+    """Return where a database's own figures are read, HOST:PORT; the host has an address for each instance."""
+    namespace = zone_namespace(cloud, cloud.systems[component.system], component.zone)
+    return f"{figures_service(component)}.{namespace}.svc:{METRICS_PORT}"
+
+
 @dataclass(frozen=True, slots=True)
 class _Derivation:
     """The inventory whose cloud is derived from, with the two that are asked again and again."""
@@ -156,6 +165,7 @@ class _Derivation:
             whole, COMPONENT, probe,
             name_vi=f"{whole.name_vi}: {name_vi} {component.id}", name_en=f"{whole.name_en}: {name_en} {component.id}",
             probe=kind, target=target, level=whole.level,
+            figures_target=figures_target(self.cloud, component) if has_figures(component) else "",
         )  # fmt: skip
 
     def peer_system(self, probe: InsideProbe, whole: System) -> System:

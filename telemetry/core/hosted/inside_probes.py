@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, Literal, get_args
 
 from telemetry.core.cloud.values import CloudZone, ComponentZone, FlowEnd
 from telemetry.core.cloud.zone_matrix import is_closed_across_systems
+from telemetry.core.hosted.database_figures import METRICS_PORT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,6 +51,25 @@ def component_probes(cloud: CloudDeclaration, system: str) -> tuple[InsideProbe,
         for one in cloud.components_of(system)
         if is_probed(one)
     )
+
+
+def figure_reads(cloud: CloudDeclaration, system: str) -> tuple[InsideProbe, ...]:
+    """Return from where the own figures of a system's databases are read: at the port of each instance, in plain."""
+    return tuple(
+        InsideProbe(VANTAGE_ZONE, one.id, _end(one), METRICS_PORT, tls=False)
+        for one in cloud.components_of(system)
+        if has_figures(one)
+    )
+
+
+def has_figures(component: Component) -> bool:
+    """Return whether a component gives figures of its own: a database that is probed."""
+    return component.kind == "database" and is_probed(component)
+
+
+def figures_service(component: Component) -> str:
+    """Return the name, in the component's namespace, of all instances of a database."""
+    return f"{component.first_id}-figures"
 
 
 def peer_probes(cloud: CloudDeclaration, system: str) -> tuple[InsideProbe, ...]:

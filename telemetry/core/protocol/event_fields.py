@@ -34,6 +34,7 @@ Instant = Annotated[int, Meta(ge=0, le=LAST_INSTANT_MS)]
 Count = Annotated[int, Meta(ge=0, le=1 << 53)]
 RequestCount = Annotated[int, Meta(ge=0, le=10_000_000)]
 """Requests of one period; times MAX_LATENCY_MS they are well within 64 bits."""
+InstanceCount = Annotated[int, Meta(ge=0, le=999)]
 RowNumber = Annotated[int, Meta(ge=1, le=1 << 53)]
 IntervalMs = Annotated[int, Meta(ge=1_000, le=MAX_INTERVAL_MS)]
 Percent = Annotated[float, Meta(ge=0, le=100)]

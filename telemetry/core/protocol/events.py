@@ -45,6 +45,8 @@ from telemetry.core.protocol.event_fields import (
     Event as Event,
     HoldReason as HoldReason,
     Id as Id,
+    InstanceCount as InstanceCount,
+    Instant as Instant,
     IntervalMs as IntervalMs,
     LatencyMs as LatencyMs,
     Ms as Ms,
@@ -290,6 +292,20 @@ class ConnectorStats(Event, frozen=True, kw_only=True, tag="connector.stats"):
     last_success: Ms | None = None
 
 
+class DatabaseFigures(Event, frozen=True, kw_only=True, tag="database.figures"):
+    """A hosted database's own figures, read every `every_ms`; what no instance gave is left out."""
+
+    system: Id
+    every_ms: IntervalMs = 60_000
+    instances: InstanceCount
+    unread: InstanceCount = 0
+    copy_at: Instant | None = None
+    archive_age_ms: Annotated[int, Meta(ge=-1, le=1 << 53)] | None = None
+    archive_waiting: Count | None = None
+    lag_ms: Count | None = None
+    disk_bytes: Count | None = None
+
+
 class OutboxDropped(Event, frozen=True, kw_only=True, tag="outbox.dropped"):
     """The agent dropped `count` rows because of the outbox's cap, given as closed ranges."""
 
@@ -382,7 +398,7 @@ AGENT_EVENTS: tuple[type[Event], ...] = (
     TicketIssued, TicketCalled, TicketRecalled, TicketServingStarted, TicketHeld, TicketResumed,
     TicketTransferred, TicketFinished, TicketAbandoned, TicketNoShow, TicketClosedEod, TicketCorrected,
     CounterState, KioskState, DisplayState, RatingSubmitted, DeviceHeartbeat, CentreModeSet,
-    SchedulePublished, LinkState, ProbeResult, ConnectorStats, PaymentResult, DossierReceived,
+    SchedulePublished, LinkState, ProbeResult, ConnectorStats, DatabaseFigures, PaymentResult, DossierReceived,
     DossierResolved, DossierBacklog, EformSession, SignResult, AuthResult, DocumentFlow, PetitionState, SyncBatch,
     CatalogueSnapshot, OutboxDropped, OutboxRefused, AgentAlarm, ClockStep, ConfigResult, CommandResult,
     AgentDiagnostics,
@@ -397,9 +413,11 @@ def event_type_of(event: Event) -> str:
     return str(event.__struct_config__.tag)
 
 
-SYSTEM_TYPES = frozenset({"probe.result", "connector.stats"})
+SYSTEM_EVENTS = (ProbeResult, ConnectorStats, DatabaseFigures)
+"""The events about a digital system, which they name in `system`."""
+SYSTEM_TYPES = frozenset(str(event.__struct_config__.tag) for event in SYSTEM_EVENTS)
 
 
 def entity_of(centre: str, event: Event) -> str:
     """Return the entity the event is folded under: its digital system, else its centre."""
-    return event.system if isinstance(event, (ProbeResult, ConnectorStats)) else centre
+    return event.system if isinstance(event, SYSTEM_EVENTS) else centre

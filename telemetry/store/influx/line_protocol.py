@@ -13,7 +13,7 @@ from zlib import crc32
 import msgspec
 
 from telemetry.core.figures import completeness
-from telemetry.core.protocol.events import ConnectorStats, OutboxDropped, OutboxRefused, ProbeResult, event_type_of
+from telemetry.core.protocol.events import SYSTEM_EVENTS, OutboxDropped, OutboxRefused, event_type_of
 from telemetry.store import SERVER_OUTBOX_IDS
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 NS_IN_MS: Final = 1_000_000
 MAX_TIME_NS: Final = (1 << 63) - 2
 """The last time that InfluxDB accepts, ns."""
-_SYSTEM_EVENTS = frozenset({ProbeResult, ConnectorStats})
+_SYSTEM_EVENTS = frozenset(SYSTEM_EVENTS)
 _LOSS_EVENTS = frozenset({OutboxDropped, OutboxRefused})
 _MAX_CACHED_PREFIXES = 20_000
 _ENCODER = msgspec.json.Encoder()
@@ -80,7 +80,7 @@ def _series_prefix(s: StoredEvent) -> tuple[bytes, int, int]:
     name = event_type_of(s.event)
     parts = [b"server" if s.outbox_id in SERVER_OUTBOX_IDS else b"event", b"centre=" + escape_tag(s.centre)]
     parts += [b"device=" + escape_tag(s.device)]
-    if isinstance(s.event, ProbeResult | ConnectorStats):
+    if isinstance(s.event, SYSTEM_EVENTS):
         parts.append(b"system=" + escape_tag(s.event.system))
     parts.append(b"type=" + escape_tag(name))
     outbox_id = s.outbox_id.encode()

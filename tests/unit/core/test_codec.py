@@ -48,6 +48,7 @@ EXAMPLES: tuple[ev.Event, ...] = (
     ev.LinkState(n=1, t=2, up=False, rtt_ms=1.5),
     ev.ProbeResult(n=1, t=2, system="vn-ngsp", kind="tls", ok=False, error="tls", tls_days=-1.5),
     ev.ConnectorStats(n=1, t=2, system="vn-ngsp", ok=1, failed=2, period_ms=3, last_success=1),
+    ev.DatabaseFigures(n=1, t=2, system="vn83-onestop--db", instances=2, unread=1, archive_age_ms=-1, lag_ms=3),
     ev.PaymentResult(n=1, t=2, outcome="user_cancel"),
     ev.DossierReceived(n=1, t=2, dossier="d1", service="land", channel="post", due=5),
     ev.DossierResolved(n=1, t=2, dossier="d1", service="land", received=1, digital=True),

@@ -38,6 +38,7 @@ def test_a_type_is_named_as_on_the_wire() -> None:
 def test_a_probe_is_folded_under_its_system_and_a_heartbeat_under_its_centre() -> None:
     probe = ev.ProbeResult(n=1, t=0, system="vn-ngsp", kind="http", ok=True)
     stats = ev.ConnectorStats(n=1, t=0, system="vn-ngsp", ok=1, failed=0, period_ms=1)
-    assert {entity_of("vn83-1", e) for e in (probe, stats)} == {"vn-ngsp"}
-    assert {event_type_of(e) for e in (probe, stats)} == SYSTEM_TYPES
+    figures = ev.DatabaseFigures(n=1, t=0, system="vn-ngsp", instances=3)
+    assert {entity_of("vn83-1", e) for e in (probe, stats, figures)} == {"vn-ngsp"}
+    assert {event_type_of(e) for e in (probe, stats, figures)} == SYSTEM_TYPES
     assert entity_of("vn83-1", ev.DeviceHeartbeat(n=1, t=0)) == "vn83-1"

@@ -8,15 +8,10 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from infra.targets.kubernetes.cloud.database_rules import (
-    ARCHIVE_AGE,
-    ARCHIVE_STATUS,
-    COPY_TIME_S,
     DISK_SIZE,
     DISK_USED,
-    IS_UP,
-    LAG,
-    LAST_COPY,
 )
+from telemetry.core.hosted.database_figures import ARCHIVE_AGE, ARCHIVE_STATUS, COPY_TIME_S, IS_UP, LAG, LAST_COPY
 from tests.cloud_examples import ONESTOP, base_declaration
 from tests.hosted_objects import hosted_objects
 from tests.unit.infra.test_kubernetes_faults import promtool

@@ -39,6 +39,17 @@ def test_every_probed_name_is_a_service_of_the_sample(whole: OwnObjects) -> None
     assert unknown_hosts(whole, probed(whole.plan.declaration)) == set()
 
 
+def test_every_database_has_a_service_of_all_instances_at_which_its_figures_are_read(whole: OwnObjects) -> None:
+    services = {(f"{one['metadata']['name']}.{one['metadata']['namespace']}.svc", one["spec"]["ports"][0]["port"]): one
+                for one in whole.hosted.of("Service")}  # fmt: skip
+    targets = [one.figures_target.rpartition(":") for one in probed(whole.plan.declaration) if one.figures_target]
+    asked = [services[host, int(port)]["spec"] for host, _, port in targets]
+    assert len(asked) == len(whole.hosted.of("Cluster")) > 5
+    assert all(one["clusterIP"] == "None" and one["publishNotReadyAddresses"] for one in asked)
+    names = {one["metadata"]["name"] for one in whole.hosted.of("Cluster")}
+    assert {one["selector"]["cnpg.io/cluster"] for one in asked} <= names
+
+
 def unknown_hosts(found: OwnObjects, systems: list[System]) -> set[str]:
     names = {name for system in found.plan.systems for one in system.components for name in service_names(one)}
     objects = {f"{one['metadata']['name']}.{one['metadata']['namespace']}.svc"

@@ -18,6 +18,7 @@ from infra.plan.cloud.vantage_points import broker_end, planned_vantage_points, 
 from infra.targets.kubernetes.cloud.objects import HostedSpec
 from infra.targets.kubernetes.cloud.vantage import agent_faults, vantage_manifests
 from telemetry.core.cloud.values import CloudDeclaration, Flow, PlatformService
+from telemetry.core.hosted.database_figures import METRICS_PORT
 from telemetry.errors import ConfigError
 from tests.cloud_declarations import declarations
 from tests.cloud_examples import (
@@ -65,7 +66,7 @@ def test_each_vantage_point_reaches_what_it_probes_names_and_the_broker() -> Non
     plan = planned(calling_ngsp())
     services = {("platform:dns", 53), ("platform:broker", 8883)}
     assert dials(plan, "manage") == services | {
-        (f"{ONESTOP}/web", 9080), (f"{ONESTOP}/app", 8081), (f"{ONESTOP}/db", 5432),
+        (f"{ONESTOP}/web", 9080), (f"{ONESTOP}/app", 8081), (f"{ONESTOP}/db", 5432), (f"{ONESTOP}/db", 9187),
     }  # fmt: skip
     assert dials(plan, "dmz") == services
     assert dials(plan, "server") == services | {("outside:ngsp", 443)}
@@ -89,9 +90,9 @@ def test_the_agents_settings_dial_what_their_policies_let_out_and_nothing_else()
     assert sorted(settings) == [DMZ, MANAGE, SERVER]
     for point in planned_vantage_points(plan):
         sources = tomllib.loads(settings[point.namespace])["source"]
-        dialled = {_address(one["target"]) for one in sources if one["kind"] == "probe"}
+        dialled = {_address(one["target"]) for one in sources if "target" in one}
         expected = {
-            (_host(plan, one.target), one.port)
+            (_host(plan, one.target, one.port), one.port)
             for one in (*plan.platform_connections, *plan.closed_dials)
             if one.source == point and one.target.kind != "platform"
         }
@@ -103,11 +104,12 @@ def _address(target: str) -> tuple[str, int]:
     return parts.hostname or "", parts.port or 443
 
 
-def _host(plan: CloudPlan, end: Endpoint) -> str:
+def _host(plan: CloudPlan, end: Endpoint, port: int) -> str:
     if end.kind == "outside":
         return plan.declaration.peers[end.name].hosts[0]
     is_database = (end.system, end.name) == (ONESTOP, "db")
-    return f"{end.name}{'-rw' if is_database else ''}.{end.namespace}.svc"
+    service = "-figures" if port == METRICS_PORT else "-rw"
+    return f"{end.name}{service if is_database else ''}.{end.namespace}.svc"
 
 
 def without_namespace(policies: NetworkPolicies, namespace: str) -> NetworkPolicies:

@@ -10,35 +10,25 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from infra.targets.kubernetes.cloud.objects import component_manifest, object_name
+from telemetry.core.hosted.database_figures import (
+    ARCHIVE_AGE,
+    ARCHIVE_LIMIT_S,
+    ARCHIVE_STATUS,
+    DISK_LIMIT,
+    IS_UP,
+    LAG,
+    LAG_LIMIT_S,
+    LAST_COPY,
+)
 
 if TYPE_CHECKING:
     from infra.plan.cloud.values import ComponentPlan
     from infra.targets.kubernetes.objects import Manifest
+    from telemetry.core.hosted.database_figures import DatabaseLimits
 
 RULE_KIND: Final = "monitoring.coreos.com/v1 PrometheusRule"
-LAST_COPY: Final = "barman_cloud_cloudnative_pg_io_last_available_backup_timestamp"
-ARCHIVE_AGE: Final = "cnpg_pg_stat_archiver_seconds_since_last_archival"
-"""Seconds, on each instance; -1 on one that has never archived."""
-ARCHIVE_STATUS, IS_UP, LAG = "cnpg_collector_pg_wal_archive_status", "cnpg_collector_up", "cnpg_pg_replication_lag"
 DISK_USED, DISK_SIZE = "kubelet_volume_stats_used_bytes", "kubelet_volume_stats_capacity_bytes"
-ARCHIVE_LIMIT_S: Final = 600
-"""Twice the 300 s within which PostgreSQL ends a segment that holds something."""
-COPY_TIME_S: Final = 7_200
-"""How long a whole copy may take after it was due."""
-LAG_LIMIT_S: Final = 300
-DISK_LIMIT: Final = 0.8
 RUNBOOK: Final = "docs/explanation/hosted-systems.md#figures-of-databases"
-
-
-@dataclass(frozen=True, slots=True)
-class DatabaseLimits:
-    """What is wanted of a database: instances, and seconds until the newest whole copy is too old.
-
-    The latter is 0 where nothing is copied; what is copied is archived, too, and the archive bounds what may be lost.
-    """
-
-    instances: int
-    copy_age_s: int = 0
 
 
 @dataclass(frozen=True, slots=True)

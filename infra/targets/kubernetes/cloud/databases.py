@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from infra.policy.cloud.admission_checks import ZONE_LABEL
-from infra.targets.kubernetes.cloud.database_rules import COPY_TIME_S, DatabaseLimits, database_rules
+from infra.targets.kubernetes.cloud.database_rules import database_rules
 from infra.targets.kubernetes.cloud.encryption import certificate_name, has_certificate
 from infra.targets.kubernetes.cloud.objects import (
     DATABASE_CLUSTER_LABEL,
@@ -25,6 +25,14 @@ from infra.targets.kubernetes.cloud.secrets import external_secret, secret_path
 from infra.targets.kubernetes.cloud.storage import storage_class_of
 from infra.targets.kubernetes.cloud.tenancy import SIDECAR_CPU_MILLICORES, SIDECAR_MEMORY_MB
 from infra.targets.kubernetes.objects import sha256_of
+from telemetry.core.hosted.database_figures import (
+    METRICS_PORT,
+    copy_interval_hours,
+    database_limits,
+    has_copies,
+    wanted_instances,
+)
+from telemetry.core.hosted.inside_probes import figures_service
 
 if TYPE_CHECKING:
     from infra.plan.cloud.values import ComponentPlan, SystemPlan, ZonePlan
@@ -33,8 +41,7 @@ if TYPE_CHECKING:
 
 CLUSTER_KIND = "postgresql.cnpg.io/v1 Cluster"
 PLUGIN = "barman-cloud.cloudnative-pg.io"
-SEPARATED_INSTANCES = 3
-DAY_S, HOUR_S = 86_400, 3_600
+HOURS_OF_DAY = 24
 COPY_RETENTION_DAYS = 30
 MIN_TLS = "TLSv1.2"
 DATABASE, OWNER = "app", "app"
@@ -46,19 +53,6 @@ def database_manifests(spec: HostedSpec, system: SystemPlan, zone: ZonePlan) -> 
     return tuple(manifest for component in databases for manifest in _database_objects(spec, system, zone, component))
 
 
-def instances_of(system: SystemPlan, component: ComponentPlan) -> int:
-    """Return the number of instances: three or more from level 3 on, else the least that is declared."""
-    least = component.declared.least
-    return max(least, SEPARATED_INSTANCES) if system.declared.level >= SEPARATED_LEVEL else least
-
-
-def has_copies(spec: HostedSpec) -> bool:
-    """Return whether a store for copies of databases is declared."""
-    return platform_url(spec, "backup") != "" and any(
-        store.medium == "objects" for store in spec.plan.declaration.backups
-    )
-
-
 def _database_objects(
     spec: HostedSpec, system: SystemPlan, zone: ZonePlan, component: ComponentPlan
 ) -> tuple[Manifest, ...]:
@@ -66,21 +60,15 @@ def _database_objects(
         spec, component.namespace, component.labels, credentials_name(component), secret_path(component),
         kind="kubernetes.io/basic-auth",
     )  # fmt: skip
-    copies = _copy_objects(spec, component) if has_copies(spec) else ()
-    rules = database_rules(component, database_limits(spec, system, component))
-    return (owner, *copies, _cluster(spec, system, zone, component), _pod_monitor(component), rules)
-
-
-def database_limits(spec: HostedSpec, system: SystemPlan, component: ComponentPlan) -> DatabaseLimits:
-    """Return what the alerts of a database measure by: what is declared, and nothing of copies where none are made."""
-    copy_age_s = copy_interval_hours(spec) * HOUR_S + COPY_TIME_S if has_copies(spec) else 0
-    return DatabaseLimits(instances_of(system, component), copy_age_s)
+    copies = _copy_objects(spec, component) if has_copies(spec.plan.declaration) else ()
+    rules = database_rules(component, database_limits(spec.plan.declaration, component.declared))
+    return (owner, *copies, _cluster(spec, system, zone, component), *_figures_objects(component), rules)
 
 
 def _cluster(spec: HostedSpec, system: SystemPlan, zone: ZonePlan, component: ComponentPlan) -> Manifest:
     declared, name = component.declared, object_name(component.declared)
     separated = system.declared.level >= SEPARATED_LEVEL
-    instances = instances_of(system, component)
+    instances = wanted_instances(system.declared.level, declared.least)
     storage: Manifest = {"size": f"{max(declared.disk_gb, 1)}Gi"}
     storage_class = storage_class_of(spec, system, zone)
     if storage_class:
@@ -112,7 +100,7 @@ def _cluster(spec: HostedSpec, system: SystemPlan, zone: ZonePlan, component: Co
         body["certificates"] = {"serverTLSSecret": secret, "serverCASecret": secret}
     if system.declared.rpo_s == 0 and instances > 1:
         body["postgresql"]["synchronous"] = {"method": "any", "number": 1, "dataDurability": "required"}
-    if has_copies(spec):
+    if has_copies(spec.plan.declaration):
         parameters = {"barmanObjectName": name, "serverName": name}
         body["plugins"] = [{"name": PLUGIN, "isWALArchiver": True, "parameters": parameters}]
     return component_manifest(component, CLUSTER_KIND, spec=body)
@@ -170,23 +158,30 @@ def _copy_objects(spec: HostedSpec, component: ComponentPlan) -> tuple[Manifest,
 def copy_schedule(spec: HostedSpec, component: ComponentPlan) -> str:
     """Return when whole copies are made, in six fields: as often as the store says, at least once a day."""
     minute = int(sha256_of(component.namespace, component.declared.id)[:8], 16) % 60
-    hours = copy_interval_hours(spec)
-    hour_field = "2" if hours == DAY_S // HOUR_S else f"*/{hours}"
+    hours = copy_interval_hours(spec.plan.declaration)
+    hour_field = "2" if hours == HOURS_OF_DAY else f"*/{hours}"
     return f"0 {minute} {hour_field} * * *"
 
 
-def copy_interval_hours(spec: HostedSpec) -> int:
-    """Return the hours between whole copies: as the store says, from one to a day."""
-    every_s = min(
-        (store.every_s for store in spec.plan.declaration.backups if store.medium == "objects"), default=DAY_S
-    )
-    return max(1, min(every_s, DAY_S) // HOUR_S)
+def _figures_objects(component: ComponentPlan) -> tuple[Manifest, Manifest]:
+    """Return what Prometheus reads figures by, and the name under which the agent finds every instance.
 
-
-def _pod_monitor(component: ComponentPlan) -> Manifest:
-    name = object_name(component.declared)
-    spec = {
-        "selector": {"matchLabels": {DATABASE_CLUSTER_LABEL: name}},
+    That name has also instances that are not ready: their figures say why.
+    """
+    selected = {DATABASE_CLUSTER_LABEL: object_name(component.declared)}
+    monitor = {
+        "selector": {"matchLabels": selected},
         "podMetricsEndpoints": [{"port": "metrics", "interval": "60s"}],
     }
-    return component_manifest(component, "monitoring.coreos.com/v1 PodMonitor", spec=spec)
+    service = {
+        "type": "ClusterIP",
+        "clusterIP": "None",
+        "publishNotReadyAddresses": True,
+        "selector": selected,
+        "ports": [{"name": "metrics", "port": METRICS_PORT, "targetPort": METRICS_PORT, "protocol": "TCP"}],
+    }
+    name = figures_service(component.declared)
+    return (
+        component_manifest(component, "monitoring.coreos.com/v1 PodMonitor", spec=monitor),
+        component_manifest(component, "v1 Service", name, spec=service),
+    )

@@ -14,13 +14,13 @@ from infra.plan.cloud.tenancy import drill_quota
 from infra.policy.cloud.admission_checks import DRILL_LABEL
 from infra.targets.kubernetes.cloud.databases import (
     database_manifests,
-    has_copies,
 )
 from infra.targets.kubernetes.cloud.manifests import hosted_faults
 from infra.targets.kubernetes.cloud.network import network_manifests
 from infra.targets.kubernetes.cloud.objects import SEPARATED_LEVEL, HostedSpec, with_exceptions
 from infra.targets.kubernetes.cloud.storage import zone_storage_class
 from infra.targets.kubernetes.cloud.tenancy import tenancy_manifests
+from telemetry.core.hosted.database_figures import has_copies
 from telemetry.errors import ConfigError, Fault
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def _drill_faults(spec: HostedSpec, ident: str) -> Iterator[Fault]:
     if ident not in with_databases:
         problem = f"{ident!r} is no hosted system with a database"
         yield Fault("command line", 0, "--drill", problem, f"give one of: {', '.join(with_databases) or 'none'}")
-    if not has_copies(spec):
+    if not has_copies(spec.plan.declaration):
         problem = "no store of copies is declared from which a database could be made"
         yield Fault("cloud.toml", 0, "[[backup]]", problem, "declare one of medium objects, and [platform.backup]")
 
