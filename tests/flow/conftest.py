@@ -78,7 +78,7 @@ class Role:
         self.process.kill()
         self.process.wait(60)
 
-    def exit_code(self, within: float = 60.0) -> int:
+    def exit_code(self, within: float = 180.0) -> int:
         try:
             return self.process.wait(within)
         except subprocess.TimeoutExpired:

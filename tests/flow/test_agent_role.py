@@ -106,8 +106,8 @@ def test_posts_survive_kill_9_of_the_agent_once_each(house: House, free_port: in
         until(lambda goal=goal: caller.done >= goal, f"{goal} posts are taken")  # type: ignore[misc]
         running.kill()
         running.start_again()
-    until(lambda: caller.done == 120, "all posts are taken", 30)
-    until(lambda: len(paid(house)) >= 120, "all posts are stored", 30)
+    until(lambda: caller.done == 120, "all posts are taken")
+    until(lambda: len(paid(house)) >= 120, "all posts are stored")
     assert paid(house) == sorted(f"s{i}" for i in range(120))
     assert caller.retries > 0
 

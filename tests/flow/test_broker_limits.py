@@ -106,7 +106,7 @@ def test_every_row_is_stored_over_one_connection(hall: Hall, until: Until, optio
     hall.restrict(*options)
     hall.run()
     hall.agent.outbox.append(payments(ROWS))
-    until(hall.agent.all_receipted, "every row has its receipt", 20)
+    until(hall.agent.all_receipted, "every row has its receipt")
     assert len(hall.stored(ev.PaymentResult)) == ROWS
     refused_wills = sum(option in {"max_qos 0", "retain_available false"} for option in options)
     assert hall.agent.counters.connections == 1
@@ -131,7 +131,7 @@ def test_a_row_too_large_is_set_aside_reported_and_sent_to_a_larger_broker(
     ]
     if option.startswith("max_packet_size"):
         hall.restrict("max_packet_size 100000")
-        until(lambda: len(hall.stored(ev.DeviceHeartbeat)) == 1, "the large row is stored", 20)
+        until(lambda: len(hall.stored(ev.DeviceHeartbeat)) == 1, "the large row is stored")
         until(hall.agent.all_receipted, "it has its receipt")
         assert hall.agent.outbox.refused_count() == 0
 
@@ -143,5 +143,5 @@ def test_a_broker_that_carries_no_row_gets_none_and_loses_none(hall: Hall, until
     until(lambda: hall.agent.sender.is_blocked, "the agent knows")
     assert (hall.agent.sender.frames_sent, hall.agent.outbox.refused_count()) == (0, 0)
     hall.restrict("max_packet_size 2000")
-    until(hall.agent.all_receipted, "every row has its receipt", 20)
+    until(hall.agent.all_receipted, "every row has its receipt")
     assert len(hall.stored(ev.PaymentResult)) == ROWS

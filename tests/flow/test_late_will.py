@@ -67,13 +67,13 @@ def test_a_rollup_that_starts_after_a_late_will_reads_the_birth(
     fleet.add(agent)
     parts.start("fleet", fleet.run)
     try:
-        until(reader.births, "the birth", 10)
+        until(reader.births, "the birth")
         sid = reader.states[-1][0]
         late_will = encode_presence(Presence(online=False, sid="01JEARLIERCONNECTION"))
         assert reader.link.publish(STATE, late_will, qos=1, retain=True) is not None
-        until(lambda: reader.births().count(sid) == 2, "the birth again", 10)
+        until(lambda: reader.births().count(sid) == 2, "the birth again")
         later = StateReader(broker.url, "later")
-        until(lambda: later.births() or later.states, "the retained state", 10)
+        until(lambda: later.births() or later.states, "the retained state")
         assert later.states == [(sid, True, True)]
         later.link.disconnect()
     finally:

@@ -146,7 +146,7 @@ def stored(store: Store) -> list[tuple[str, str, int]]:
 
 
 def settle(agents: list[Agent], until: Until) -> None:
-    until(lambda: all(agent.all_receipted() for agent in agents), "every row has its receipt", 45)
+    until(lambda: all(agent.all_receipted() for agent in agents), "every row has its receipt")
 
 
 def exactly_once(store: Store, produced: set[tuple[str, str, int]]) -> None:
