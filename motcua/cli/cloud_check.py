@@ -92,7 +92,7 @@ def print_check(console: Console, day: date, findings: Sequence[Finding], counts
     if findings:
         print_table(console, finding_table(findings))
     severities = Counter(finding.severity for finding in findings)
-    console.print(f"{severities['mandatory']} faults, {severities['advisory']} hints on {day}")
+    console.print(f"{count_of(severities['mandatory'], 'fault')}, {count_of(severities['advisory'], 'hint')} on {day}")
     if counts:
         print_table(console, clause_table(counts))
         console.print(
@@ -104,6 +104,11 @@ def print_check(console: Console, day: date, findings: Sequence[Finding], counts
         if one.open:
             clauses = ", ".join(dict.fromkeys(requirement.clause for requirement in one.open))
             console.print(f"open at {one.system}: {clauses}")
+
+
+def count_of(count: int, word: str) -> str:
+    """Return a number with its noun: `1 fault`, `2 faults`."""
+    return f"{count} {word}" if count == 1 else f"{count} {word}s"
 
 
 def finding_table(findings: Sequence[Finding]) -> Table:

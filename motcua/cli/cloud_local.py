@@ -39,7 +39,8 @@ def start(component: ComponentArgument, data: DataOption = None) -> None:
 def status(data: DataOption = None) -> None:
     """List the servers of the running demo's hosted systems. They enforce nothing: no zone, no policy, no quota."""
     control = _control(data)
-    servers, stopped = control.table().servers, control.stopped_nodes()
+    shown = control.table()
+    servers, stopped = shown.servers, control.stopped_nodes(shown.pid)
     table = Table(title=f"{len(servers)} loopback servers; they enforce nothing", title_justify="left")
     for heading in ("component", "kind", "address", "state"):
         table.add_column(heading)
@@ -63,7 +64,7 @@ def _order(component: str, data: Path | None, *, is_stopped: bool) -> None:
         similar = get_close_matches(component, table.servers, 3, 0.5)
         remedy = f"name one like {' or '.join(similar)}" if similar else "`motcua cloud status` lists them"
         raise ConfigError([Fault("cloud", 0, "COMPONENT", f"there is no component {component!r}", remedy)])
-    control.set_stopped(server, is_stopped=is_stopped)
+    control.set_stopped(table.pid, server, is_stopped=is_stopped)
     _wait_until_applied(server, is_stopped=is_stopped)
     page = f"{table.url}/systems/{component.partition('/')[0]}"
     print(f"{component} is {'stopped' if is_stopped else 'running'}; within a minute {page} shows what that does")

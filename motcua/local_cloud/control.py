@@ -1,11 +1,13 @@
 """The folder through which `motcua cloud stop` reaches the servers of a running demo; it must not serve anything.
 
-It holds the table of the servers, and an empty file for each one that is to be stopped. Only its owner may enter it.
+It holds the table of each running demo's servers, and an empty file for each one that is to be stopped. Only its owner
+may enter it.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 import tempfile
 from dataclasses import dataclass
@@ -19,8 +21,7 @@ from telemetry.errors import MotcuaError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-TABLE_FILE: Final = "servers.json"
-STOPPED_FOLDER: Final = "stopped"
+TABLE_PREFIX: Final = "servers-"
 NOT_RUNNING: Final = "no demo with hosted systems runs here: start `motcua demo` in another terminal"
 
 
@@ -47,64 +48,72 @@ def control_folder(data: Path | None) -> Path:
 
 @dataclass(frozen=True, slots=True)
 class CloudControl:
-    """The control folder at a path."""
+    """The control folder at a path: a table and the orders of each running demo, by the id of its process."""
 
     folder: Path
 
     def open_as_server(self, url: str, servers: Mapping[str, LocalServer]) -> None:
-        """Make the folder and write the table; what an earlier demo stopped runs again.
+        """Make the folder and write this process's table; what an earlier demo left behind is removed.
 
         Raises MotcuaError when the folder belongs to somebody else.
         """
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._check_owner()
-        stopped = self.folder / STOPPED_FOLDER
-        stopped.mkdir(mode=0o700, exist_ok=True)
-        for path in stopped.iterdir():
-            path.unlink()
+        for file in self._table_files():
+            pid = int(file.stem.rpartition("-")[2])
+            if pid == os.getpid() or not _is_running(pid):
+                self._remove(pid)
+        self._orders(os.getpid()).mkdir(mode=0o700, exist_ok=True)
         table = ServerTable(os.getpid(), url, dict(servers))
-        written = self.folder / f"{TABLE_FILE}.new"
+        written = self.folder / f"{TABLE_PREFIX}{os.getpid()}.new"
         written.write_bytes(msgspec.json.encode(table))
-        written.replace(self.folder / TABLE_FILE)
+        written.replace(self._table_file(os.getpid()))
 
     def close(self) -> None:
-        """Remove the table, unless another process has written its own."""
-        try:
-            if self._read_table().pid == os.getpid():
-                (self.folder / TABLE_FILE).unlink()
-        except (OSError, MotcuaError):
-            return
+        """Remove this process's table and orders; those of other demos stay."""
+        self._remove(os.getpid())
 
     def table(self) -> ServerTable:
-        """Return the table of the running demo; raises MotcuaError when there is none."""
+        """Return the table of the running demo that started last; raises MotcuaError when none runs."""
         self._check_owner()
-        table = self._read_table()
-        try:
-            os.kill(table.pid, 0)
-        except OSError:
-            raise MotcuaError(NOT_RUNNING) from None
-        return table
+        for file in self._table_files():
+            try:
+                table = msgspec.json.decode(file.read_bytes(), type=ServerTable)
+            except (OSError, msgspec.MsgspecError):
+                continue
+            if _is_running(table.pid):
+                return table
+        raise MotcuaError(NOT_RUNNING)
 
-    def _read_table(self) -> ServerTable:
+    def stopped_nodes(self, pid: int) -> frozenset[str]:
+        """Return the ids of the servers of a process that are to be stopped."""
         try:
-            return msgspec.json.decode((self.folder / TABLE_FILE).read_bytes(), type=ServerTable)
-        except (OSError, msgspec.MsgspecError):
-            raise MotcuaError(NOT_RUNNING) from None
-
-    def stopped_nodes(self) -> frozenset[str]:
-        """Return the ids of the servers that are to be stopped."""
-        try:
-            return frozenset(path.name for path in (self.folder / STOPPED_FOLDER).iterdir())
+            return frozenset(path.name for path in self._orders(pid).iterdir())
         except OSError:
             return frozenset()
 
-    def set_stopped(self, server: LocalServer, *, is_stopped: bool) -> None:
-        """Order a server of the table to stop, or to run again."""
-        path = self.folder / STOPPED_FOLDER / server.node
+    def set_stopped(self, pid: int, server: LocalServer, *, is_stopped: bool) -> None:
+        """Order a server of a process's table to stop, or to run again."""
+        path = self._orders(pid) / server.node
         if is_stopped:
             path.touch(mode=0o600)
         else:
             path.unlink(missing_ok=True)
+
+    def _table_file(self, pid: int) -> Path:
+        return self.folder / f"{TABLE_PREFIX}{pid}.json"
+
+    def _orders(self, pid: int) -> Path:
+        return self.folder / f"stopped-{pid}"
+
+    def _table_files(self) -> list[Path]:
+        """Return the tables of all demos, the one that was written last first."""
+        files = [(file.stat().st_mtime_ns, file) for file in self.folder.glob(f"{TABLE_PREFIX}[0-9]*.json")]
+        return [file for _, file in sorted(files, reverse=True)]
+
+    def _remove(self, pid: int) -> None:
+        self._table_file(pid).unlink(missing_ok=True)
+        shutil.rmtree(self._orders(pid), ignore_errors=True)
 
     def _check_owner(self) -> None:
         try:
@@ -114,3 +123,11 @@ class CloudControl:
         if not stat.S_ISDIR(facts.st_mode) or facts.st_uid != os.getuid() or facts.st_mode & 0o077:
             msg = f"{self.folder} is not a folder that only you may enter: remove it, or use --data with another folder"
             raise MotcuaError(msg)
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except OSError:
+        return False
+    return True

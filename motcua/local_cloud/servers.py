@@ -8,6 +8,7 @@ good one, whatever is asked; others accept a connection and close it. A stopped 
 from __future__ import annotations
 
 import contextlib
+import os
 import selectors
 import socket
 from concurrent.futures import ThreadPoolExecutor
@@ -88,7 +89,7 @@ class LocalCloud:
             for listener in self._listeners.values():
                 selector.register(_open_socket(listener), selectors.EVENT_READ, listener)
             while not stop.is_set():
-                self._apply_orders(control.stopped_nodes(), selector)
+                self._apply_orders(control.stopped_nodes(os.getpid()), selector)
                 for key, _ in selector.select(POLL_S):
                     with contextlib.suppress(OSError):
                         pool.submit(self._answer, key.data, key.fileobj.accept()[0])  # type: ignore[union-attr]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import threading
 import urllib.error
@@ -49,7 +50,7 @@ class Running:
         self.thread.start()
 
     def order(self, path: str, *, is_stopped: bool) -> None:
-        self.control.set_stopped(self.servers[path], is_stopped=is_stopped)
+        self.control.set_stopped(os.getpid(), self.servers[path], is_stopped=is_stopped)
 
     def ask(self, path: str, address: str = "/healthz") -> tuple[int, str]:
         """Return the status and the body of a component's answer, 0 when it refuses the connection."""
@@ -157,16 +158,37 @@ def test_only_one_running_demo_is_found_and_only_by_its_owner(tmp_path: Path) ->
 def test_a_demo_that_died_is_not_running_and_its_orders_end_with_it(tmp_path: Path) -> None:
     control, server = CloudControl(tmp_path / "cloud"), LocalServer("a--b", "web", "127.0.0.1:1")
     control.open_as_server("http://127.0.0.1:1", {"a/b": server})
-    control.set_stopped(server, is_stopped=True)
-    assert control.stopped_nodes() == {"a--b"}
-    table = msgspec.json.decode((control.folder / "servers.json").read_bytes())
-    (control.folder / "servers.json").write_bytes(msgspec.json.encode(table | {"pid": 2**22 + 1}))
+    control.set_stopped(os.getpid(), server, is_stopped=True)
+    assert control.stopped_nodes(os.getpid()) == {"a--b"}
+    file = control.folder / f"servers-{os.getpid()}.json"
+    table = msgspec.json.decode(file.read_bytes())
+    file.write_bytes(msgspec.json.encode(table | {"pid": 2**22 + 1}))
     with pytest.raises(MotcuaError, match="start `motcua demo`"):
         control.table()
     control.close()
     control.open_as_server("http://127.0.0.1:1", {"a/b": server})
-    assert control.stopped_nodes() == frozenset()
-    assert CloudControl(tmp_path / "none").stopped_nodes() == frozenset()
+    assert control.stopped_nodes(os.getpid()) == frozenset()
+    assert CloudControl(tmp_path / "none").stopped_nodes(os.getpid()) == frozenset()
+
+
+def test_a_second_demo_that_ended_does_not_hide_the_first(tmp_path: Path) -> None:
+    control, server = CloudControl(tmp_path / "cloud"), LocalServer("a--b", "web", "127.0.0.1:1")
+    control.open_as_server("http://127.0.0.1:1", {"a/b": server})
+    own = control.folder / f"servers-{os.getpid()}.json"
+    os.utime(own, ns=(1, 1))
+    for pid, is_ended in ((os.getppid(), False), (2**22 + 1, True)):
+        second = {"pid": pid, "url": "http://127.0.0.1:2", "servers": {}}
+        file = control.folder / f"servers-{pid}.json"
+        file.write_bytes(msgspec.json.encode(second))
+        assert control.table().pid == (os.getpid() if is_ended else pid), "the one that started last is meant"
+        if not is_ended:
+            file.unlink()
+    control.set_stopped(os.getpid(), server, is_stopped=True)
+    assert control.stopped_nodes(os.getppid()) == frozenset(), "each demo has orders of its own"
+    control.open_as_server("http://127.0.0.1:1", {"a/b": server})
+    assert [path.name for path in control.folder.glob("servers-*")] == [own.name], "what a dead one left is removed"
+    assert control.stopped_nodes(os.getpid()) == frozenset()
+    control.close()
 
 
 def test_a_client_that_sends_nothing_delays_nobody(running: Running) -> None:

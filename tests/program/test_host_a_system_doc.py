@@ -101,7 +101,7 @@ def test_a_drill_reads_the_copies_and_ends_the_hint(walk: tuple[Path, dict[str, 
     assert "recovery:\n      source: copies" in drill
     assert "isWALArchiver" not in drill
     assert "no restore is proven" not in printed["drill, record"]
-    assert "0 faults, 1 hints" in printed["drill, record"]  # the decision
+    assert "0 faults, 1 hint" in printed["drill, record"]  # the decision
 
 
 def test_a_system_with_another_id_keeps_its_names_by_was(walk: tuple[Path, dict[str, str]]) -> None:

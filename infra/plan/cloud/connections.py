@@ -5,6 +5,7 @@ It must not judge: whether the zones allow a connection is decided by `infra.pla
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from infra.plan.cloud.values import AllowedConnection, Endpoint
@@ -44,7 +45,10 @@ def declared_connections(declaration: CloudDeclaration, namespaces: Namespaces) 
 
 
 def distinct_connections(connections: Iterable[AllowedConnection]) -> tuple[AllowedConnection, ...]:
-    """Return one connection for each pair of ends, port and protocol: with TLS only if all rows of it have it."""
+    """Return one connection for each pair of ends, port and protocol, with the purposes of all its rows.
+
+    It has TLS only if all of them have it.
+    """
     merged: dict[tuple[Endpoint, Endpoint, int, str], list[AllowedConnection]] = {}
     for one in connections:
         merged.setdefault((one.source, one.target, one.port, one.protocol), []).append(one)
@@ -52,7 +56,8 @@ def distinct_connections(connections: Iterable[AllowedConnection]) -> tuple[Allo
 
 
 def _merge_rows(rows: list[AllowedConnection]) -> AllowedConnection:
-    return min(rows, key=lambda row: (row.origin, row.tls, row.why, row.declared_at))
+    first = min(rows, key=lambda row: (row.origin, row.tls, row.why, row.declared_at))
+    return replace(first, why="; ".join(sorted({row.why for row in rows if row.why})))
 
 
 def _connections_of(declaration: CloudDeclaration, flow: Flow, namespaces: Namespaces) -> Iterator[AllowedConnection]:

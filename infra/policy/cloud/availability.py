@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import asin, cos, radians, sin, sqrt
 from typing import TYPE_CHECKING, Final
 
-from infra.policy.cloud.breach import CloudBreach, component_breach, system_breach, systems_under
+from infra.policy.cloud.breach import CloudBreach, component_breach, shared_breach, system_breach, systems_under
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,8 +27,13 @@ def check_availability(plan: CloudPlan) -> Iterator[CloudBreach]:
         yield from _instance_breaches(system)
         planes = plan.declaration.ground.control_planes
         if planes < LEAST_CONTROL_PLANES:
-            problem = f"the cluster has {planes} control planes, and stops with one of them"
-            yield system_breach("replicas", system, problem, f"run {LEAST_CONTROL_PLANES} on machines of their own")
+            count = "1 control plane" if planes == 1 else f"{planes} control planes"
+            problem = f"the cluster has {count}, and stops with one of them"
+            most = LEAST_CONTROL_PLANES
+            remedy = (
+                f"run {most} on machines of their own, then write control_planes = {most} in [ground] of cloud.toml"
+            )
+            yield shared_breach("replicas", system, problem, remedy, plan.declaration.ground.declared_at)
     for system in systems_under(plan, "site-spare"):
         yield from _spare_breaches(plan, system)
 
@@ -39,7 +44,7 @@ def _instance_breaches(system: SystemPlan) -> Iterator[CloudBreach]:
         least = LEAST_INSTANCES.get(component.kind, 0)
         if component.least < least:
             problem = f"runs {component.least} of the {least} instances that level {system.declared.level} asks for"
-            yield component_breach("replicas", system, component, problem, f"least = {least}, in components.csv")
+            yield component_breach("replicas", system, component, problem, f"write least = {least} in components.csv")
 
 
 def _spare_breaches(plan: CloudPlan, system: SystemPlan) -> Iterator[CloudBreach]:

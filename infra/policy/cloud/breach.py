@@ -65,6 +65,14 @@ def system_breach(rule: str, system: SystemPlan, problem: str, remedy: str, *, i
     )
 
 
+def shared_breach(
+    rule: str, system: SystemPlan, problem: str, remedy: str, declared_at: str, *, is_hint: bool = False
+) -> CloudBreach:
+    """Return a breach at a system by what all systems share, at the line of cloud.toml that declares it, if any."""
+    level = system.declared.level
+    return CloudBreach(rule, system.id, problem, remedy, level, declared_at or "cloud.toml", is_hint=is_hint)
+
+
 def component_breach(rule: str, system: SystemPlan, component: Component, problem: str, remedy: str) -> CloudBreach:
     """Return a breach at a component of a system."""
     return CloudBreach(rule, component.path, problem, remedy, system.declared.level, declared_at=component.declared_at)

@@ -32,18 +32,27 @@ def check_cloud_plan(plan: CloudPlan, system: str = "") -> list[Finding]:
 
 
 def finding_faults(findings: Iterable[Finding], file: str) -> list[Fault]:
-    """Return the mandatory findings as faults at the lines that declare their places; others are of `file`."""
-    return [_fault(finding, file) for finding in findings if finding.severity == "mandatory"]
+    """Return the mandatory findings as faults at the lines that declare their places; others are of `file`.
+
+    What cloud.toml declares for all systems is one fault, however many systems it concerns.
+    """
+    once: dict[tuple[str, ...], list[Finding]] = {}
+    for one in findings:
+        if one.severity == "mandatory":
+            place, _, declared_at = one.where.partition(" (")
+            shared = declared_at.startswith("cloud.toml")
+            once.setdefault((declared_at, "" if shared else place, one.rule, one.problem, one.remedy), []).append(one)
+    return [_fault(same[0], file, len(same)) for same in once.values()]
 
 
-def _fault(finding: Finding, file: str) -> Fault:
+def _fault(finding: Finding, file: str, count: int) -> Fault:
     place, _, declared_at = finding.where.removesuffix(")").partition(" (")
     declaring_file, _, line = declared_at.rpartition(":")
     clause = f" ({finding.clause})" if finding.clause else ""
     return Fault(
         declaring_file or declared_at or file,
         int(line) if declaring_file and line.isdecimal() else 0,
-        f"{place}: {finding.rule}",
+        f"{place if count == 1 else f'{count} systems'}: {finding.rule}",
         finding.problem,
         f"{finding.remedy}{clause}",
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from infra.policy.cloud.breach import component_breach, system_breach, systems_under
+from infra.policy.cloud.breach import component_breach, shared_breach, system_breach, systems_under
 from telemetry.core.cloud.values import DATA_ZONE_KINDS
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ DRILL_AGES: Final = {3: timedelta(days=365), 4: timedelta(days=183), 5: timedelt
 """How old the last proven restore may be, by level; the year of level 3 is ours, the standard says regularly."""
 LEAST_COPIES: Final = 3
 _MB_PER_GB = 1000
+_DRILL_REMEDY = "restore it, and declare the [[drill]] in cloud.toml"
 
 
 def check_copies(plan: CloudPlan) -> Iterator[CloudBreach]:
@@ -45,19 +46,23 @@ def _place_breaches(plan: CloudPlan, system: SystemPlan) -> Iterator[CloudBreach
     apart = [store for store in plan.declaration.backups if store.own_project]
     if not apart:
         problem = "no store of copies is apart from what it copies"
-        yield system_breach("backup-321", system, problem, "declare a [[backup]] in a project of its own")
+        remedy = "declare a [[backup]] with own_project = true in cloud.toml"
+        yield shared_breach("backup-321", system, problem, remedy, "")
     if system.declared.level < 3:
         return
     if len(apart) + 1 < LEAST_COPIES:
-        problem = f"has {len(apart) + 1} copies of its data, its own one counted; {LEAST_COPIES} are wanted"
-        yield system_breach("backup-321", system, problem, "declare another [[backup]]")
+        copies = "1 copy" if not apart else f"{len(apart) + 1} copies"
+        problem = f"has {copies} of its data, its own one counted; {LEAST_COPIES} are wanted"
+        yield shared_breach("backup-321", system, problem, "declare another [[backup]] in cloud.toml", "")
     media = {"block", *(store.medium for store in apart)}
     if len(media) < 2:
         problem = "all copies are on one kind of store"
-        yield system_breach("backup-321", system, problem, "store one on another medium: objects or tape")
+        remedy = "store one on another medium: a [[backup]] of cloud.toml with medium objects or tape"
+        yield shared_breach("backup-321", system, problem, remedy, "")
     if all(store.site == system.declared.site for store in apart):
         problem = f"all copies are at site {system.declared.site}"
-        yield system_breach("backup-321", system, problem, "store one at another site")
+        remedy = "store one at another site: a [[backup]] of cloud.toml with another site"
+        yield shared_breach("backup-321", system, problem, remedy, "")
 
 
 def _loss_breaches(plan: CloudPlan, system: SystemPlan) -> Iterator[CloudBreach]:
@@ -106,7 +111,7 @@ def _drill_breaches(plan: CloudPlan, system: SystemPlan) -> Iterator[CloudBreach
     longest = DRILL_AGES[min(system.declared.level, max(DRILL_AGES))]
     days = [drill.day for drill in plan.declaration.drills if drill.system == system.id and drill.day <= plan.today]
     if not days:
-        yield system_breach("drill", system, "no restore is proven", "restore it, and declare the [[drill]]")
+        yield system_breach("drill", system, "no restore is proven", _DRILL_REMEDY)
     elif plan.today - max(days) > longest:
         problem = f"the last proven restore is of {max(days)}, more than {longest.days} days ago"
-        yield system_breach("drill", system, problem, "restore it, and declare the [[drill]]")
+        yield system_breach("drill", system, problem, _DRILL_REMEDY)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from infra.policy.cloud.breach import CLOUD, CloudBreach, component_breach, system_breach, systems_under
+from infra.policy.cloud.breach import CLOUD, CloudBreach, component_breach, shared_breach, system_breach, systems_under
 from infra.policy.secret_scan import PLAIN_TEXT_REMEDY, secret_kind_in
 from telemetry.core.cloud.values import DATA_ZONE_KINDS
 
@@ -46,17 +46,19 @@ def _rest_breaches(plan: CloudPlan) -> Iterator[CloudBreach]:
     ground = plan.declaration.ground
     for system in systems_under(plan, "at-rest"):
         if not ground.storage_encrypted:
-            yield system_breach("at-rest", system, "volumes are not encrypted", "use an encrypted type: [ground]")
+            remedy = "use a type that is, then write storage_encrypted = true in [ground] of cloud.toml"
+            yield shared_breach("at-rest", system, "volumes are not encrypted", remedy, ground.declared_at)
         if not ground.etcd_encrypted:
-            yield system_breach(
-                "at-rest", system, "the cluster stores secrets in plain text", "encrypt etcd: [ground] etcd_encrypted"
-            )
+            problem = "the cluster stores secrets in plain text"
+            remedy = "encrypt etcd, then write etcd_encrypted = true in [ground] of cloud.toml"
+            yield shared_breach("at-rest", system, problem, remedy, ground.declared_at)
         if not any(one.declared.kind in DATA_ZONE_KINDS for one in system.components):
             continue
         for store in plan.declaration.backups:
             if not store.encrypted:
                 problem = f"its copies in {store.id} are not encrypted"
-                yield system_breach("at-rest", system, problem, f"encrypt them: [[backup]] {store.id}")
+                remedy = f"encrypt them, then write encrypted = true in the [[backup]] {store.id} of cloud.toml"
+                yield shared_breach("at-rest", system, problem, remedy, store.declared_at)
 
 
 def _secret_breaches(plan: CloudPlan) -> Iterator[CloudBreach]:
@@ -65,7 +67,7 @@ def _secret_breaches(plan: CloudPlan) -> Iterator[CloudBreach]:
         needs = any(one.declared.kind in DATA_ZONE_KINDS for one in system.components)
         if needs and "secrets" not in plan.declaration.platform:
             problem = "its credentials have no source: no service of the platform holds secrets"
-            yield system_breach("secret-source", system, problem, "declare [platform] secrets")
+            yield shared_breach("secret-source", system, problem, "declare [platform.secrets] in cloud.toml", "")
         for planned in system.components:
             component = planned.declared
             for name, text in (("image", component.image), ("health", component.health)):

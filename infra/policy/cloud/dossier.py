@@ -8,8 +8,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from infra.plan.cloud.zones import zone_breach
 from infra.policy.cloud.catalogue import CLOUD_RULES
 from infra.policy.cloud.clauses import CLAUSES_BY_LEVEL, clause_counts
+from infra.policy.cloud.dossier_findings import vietnamese_text
 from infra.policy.cloud.dossier_words import (
     BUILT,
     COMPONENT_KINDS,
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
 
 UNKNOWN: Final = "chưa khai báo"
 _DECREE_CLAUSE: Final = re.compile(r"(\d{3})(?:/(\d{4}))? Art\. (\d+)(?:\.(\d+))?(?:\.([a-zđ])(?![a-z]))?")
+_MORE_ARTICLES: Final = re.compile(r"(\d{3}(?:/\d{4})?) Art\. ([\d.]+[a-zđ]?)((?:, [\d.]+[a-zđ]?)+)(?![\w.–])")
 _SPANS: Final = ((86_400, "ngày"), (3_600, "giờ"), (60, "phút"))
 
 
@@ -100,10 +103,18 @@ def _clause(text: str) -> str:
 
     >>> _clause("331 Art. 13.2.b")
     'điểm b khoản 2 Điều 13 Nghị định 331/2026/NĐ-CP'
+    >>> _clause("331 Art. 30.6, 39.1")
+    'khoản 6 Điều 30 Nghị định 331/2026/NĐ-CP, khoản 1 Điều 39 Nghị định 331/2026/NĐ-CP'
     >>> _clause("TCVN 14423:2026 5.12.2.4 d")
     'TCVN 14423:2026 5.12.2.4 d'
     """
-    return _DECREE_CLAUSE.sub(_decree_quote, text)
+    return _DECREE_CLAUSE.sub(_decree_quote, _MORE_ARTICLES.sub(_with_decree, text))
+
+
+def _with_decree(match: re.Match[str]) -> str:
+    """Write the decree before each further article: `331 Art. 30.6, 39.1` is two clauses of it."""
+    decree, first, others = match.groups()
+    return ", ".join(f"{decree} Art. {article}" for article in (first, *others.split(", ")[1:]))
 
 
 def _decree_quote(match: re.Match[str]) -> str:
@@ -212,14 +223,19 @@ def _instances(least: int, most: int) -> str:
 def _connections(plan: CloudPlan, system: SystemPlan) -> ReportSection:
     own = [one for one in plan.connections if system.id in {one.source.system, one.target.system}]
     sentence = "Ngoài các kết nối sau và các dịch vụ nền tảng (tên miền, thời gian, nhật ký), mọi kết nối đều bị chặn."
-    rows = tuple(_connection_row(one) for one in own)
+    forbidden = "Kết nối ghi “KHÔNG ĐƯỢC PHÉP” trái với quy định về vùng mạng, phải bỏ hoặc sửa trước khi triển khai."
+    rows = tuple(_connection_row(plan, one) for one in own)
+    sentences = (sentence, forbidden) if any(zone_breach(plan, one) for one in own) else (sentence,)
     columns = ("Từ", "Đến", "Cổng", "Mã hóa TLS", "Mục đích")
-    return ReportSection("Kết nối được phép", (sentence,), columns, rows, "Không khai báo kết nối nào.")
+    return ReportSection("Kết nối được phép", sentences, columns, rows, "Không khai báo kết nối nào.")
 
 
-def _connection_row(one: AllowedConnection) -> tuple[str, ...]:
-    tls = "Có" if one.tls else "Không"
-    return _end(one.source), _end(one.target), f"{one.port}/{one.protocol}", tls, one.why or "–"
+def _connection_row(plan: CloudPlan, one: AllowedConnection) -> tuple[str, ...]:
+    """Return the row of a connection; one that the matrix of zones forbids says so, with the clause."""
+    tls, breach, why = "Có" if one.tls else "Không", zone_breach(plan, one), one.why or "–"
+    if breach is not None:
+        why = f"KHÔNG ĐƯỢC PHÉP theo {_clause(breach.clause)}: {why}"
+    return _end(one.source), _end(one.target), f"{one.port}/{one.protocol}", tls, why
 
 
 def _end(end: Endpoint) -> str:
@@ -324,16 +340,19 @@ def _rule_title(rule: str) -> str:
 
 
 def _open_points(findings: Sequence[Finding]) -> ReportSection:
+    """Return a row for each thing that is wrong, with its remedy and all its places."""
+    places: dict[tuple[bool, str, str, str, str], list[str]] = {}
+    for one in findings:
+        key = (one.severity != "mandatory", one.rule, one.problem, one.remedy, _clause(one.clause))
+        places.setdefault(key, []).append(one.where)
     rows = tuple(
         (
-            "Bắt buộc" if one.severity == "mandatory" else "Lưu ý",
-            _rule_title(one.rule),
-            one.where,
-            _clause(one.clause) or "–",
+            "Lưu ý" if is_hint else "Bắt buộc", _rule_title(rule), vietnamese_text(problem), vietnamese_text(remedy),
+            ", ".join(sorted(where)), clause or "–",
         )
-        for one in sorted(findings, key=lambda one: (one.severity != "mandatory", one.rule, one.where))
-    )
-    columns = ("Mức", "Quy tắc", "Nơi phát hiện", "Căn cứ")
+        for (is_hint, rule, problem, remedy, clause), where in sorted(places.items())
+    )  # fmt: skip
+    columns = ("Mức", "Quy tắc", "Vấn đề", "Cách xử lý", "Nơi phát hiện", "Căn cứ")
     return ReportSection(
         "Những điểm còn phải xử lý", (), columns, rows, "Đến ngày lập không phát hiện điểm nào còn phải xử lý."
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from infra.plan.cloud.zones import zone_breach
-from infra.policy.cloud.breach import CLOUD, CloudBreach, component_breach, system_breach, systems_under
+from infra.policy.cloud.breach import CLOUD, CloudBreach, component_breach, shared_breach, system_breach, systems_under
 from infra.policy.rules import is_open_network
 
 if TYPE_CHECKING:
@@ -41,7 +41,8 @@ def check_network(plan: CloudPlan) -> Iterator[CloudBreach]:
     if not plan.declaration.ground.network_policies_enforced:
         for system in systems_under(plan, "egress-closed"):
             problem = "the cluster does not enforce network policies, so that every way out is open"
-            yield system_breach("egress-closed", system, problem, "use a network plugin that does: [ground]")
+            remedy = "use a plugin that does, then write network_policies_enforced = true in [ground] of cloud.toml"
+            yield shared_breach("egress-closed", system, problem, remedy, plan.declaration.ground.declared_at)
 
 
 def _zone_breaches(plan: CloudPlan) -> Iterator[CloudBreach]:
@@ -54,12 +55,14 @@ def _zone_breaches(plan: CloudPlan) -> Iterator[CloudBreach]:
                 continue
             for zone in zones:
                 if (zone, site) not in declared:
-                    problem = f"site {site} has no network for zone {zone}, which level {first} asks for"
-                    yield system_breach("zone-present", system, problem, f"declare [zones] {zone} at {site}")
+                    problem = f"site {site} has no network for zone {zone}, which level {level} asks for"
+                    remedy = f'write {zone} = "…" in [zones.{site}] of cloud.toml'
+                    yield shared_breach("zone-present", system, problem, remedy, "")
             for kind in peer_kinds:
                 if kind not in kinds:
-                    problem = f"no outside network of kind {kind} is declared, which level {first} asks for"
-                    yield system_breach("zone-present", system, problem, f"declare a [[peer]] of kind {kind}")
+                    problem = f"no outside network of kind {kind} is declared, which level {level} asks for"
+                    remedy = f"declare a [[peer]] of kind {kind} in cloud.toml"
+                    yield shared_breach("zone-present", system, problem, remedy, "")
         yield from _misplaced_databases(system)
 
 
@@ -196,7 +199,8 @@ def _source_breaches(plan: CloudPlan, system: SystemPlan) -> Iterator[CloudBreac
     for peer in offices:
         if not peer.cidrs or any(is_open_network(cidr) for cidr in peer.cidrs):
             problem = f"administration from office network {peer.id} is from everywhere"
-            yield system_breach("admin-source", system, problem, f"name its networks: cidrs of {peer.id}")
+            remedy = f"write its networks as cidrs of the [[peer]] {peer.id} of cloud.toml"
+            yield shared_breach("admin-source", system, problem, remedy, peer.declared_at)
     if "vpn" not in plan.declaration.protections:
         problem = "remote administration passes no declared VPN"
-        yield system_breach("admin-source", system, problem, "name it in [protections] vpn")
+        yield shared_breach("admin-source", system, problem, "name it in [protections.vpn] of cloud.toml", "")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from infra.policy.cloud.breach import CLOUD, CloudBreach, highest_level, system_breach, systems_under
+from infra.policy.cloud.breach import CLOUD, CloudBreach, highest_level, shared_breach, system_breach, systems_under
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -21,8 +21,8 @@ LOG_ALARM_SHARE: Final = 0.8
 """The share of the log store from which it is reported as nearly full."""
 ENGINE_NOTICE: Final = timedelta(days=60)
 _SERVICE_REMEDIES: Final[Mapping[PlatformName, str]] = {
-    "time": "declare [platform] time",
-    "dns": "declare [platform] dns, a resolver that filters",
+    "time": "declare [platform.time] in cloud.toml",
+    "dns": "declare [platform.dns] in cloud.toml, a resolver that filters",
 }
 _DAY_S, _BYTES_PER_GB = 86_400, 10**9
 
@@ -38,7 +38,8 @@ def check_operation(plan: CloudPlan) -> Iterator[CloudBreach]:
     if not plan.declaration.ground.time_synchronised:
         for system in systems_under(plan, "time"):
             problem = "the hosts' clocks are not synchronised"
-            yield system_breach("time", system, problem, "synchronise them with the time server: [ground]")
+            remedy = "synchronise them, then write time_synchronised = true in [ground] of cloud.toml"
+            yield shared_breach("time", system, problem, remedy, plan.declaration.ground.declared_at)
     yield from _engine_breaches(plan)
 
 
@@ -53,14 +54,14 @@ def wanted_log_days(plan: CloudPlan, level: int) -> int:
 def _log_breaches(plan: CloudPlan, system: SystemPlan) -> Iterator[CloudBreach]:
     logs, level = plan.declaration.logs, system.declared.level
     if logs is None:
-        yield system_breach("log-kept", system, "no store of logs is declared", "declare [logs]")
+        yield shared_breach("log-kept", system, "no store of logs is declared", "declare [logs] in cloud.toml", "")
         return
     wanted = wanted_log_days(plan, level)
     if logs.keep_days < wanted:
         clause = "333/2026 Art. 20.3" if wanted > LOG_DAYS[level] else ""
         yield CloudBreach(
             "log-kept", system.id, f"logs are kept for {logs.keep_days} days, {wanted} are wanted",
-            f"keep_days = {wanted}, in [logs]", level, logs.declared_at, clause,
+            f"write keep_days = {wanted} in [logs] of cloud.toml", level, logs.declared_at, clause,
         )  # fmt: skip
     if level >= 4:
         yield from _log_place_breaches(logs, system)
@@ -69,10 +70,12 @@ def _log_breaches(plan: CloudPlan, system: SystemPlan) -> Iterator[CloudBreach]:
 def _log_place_breaches(logs: LogStore, system: SystemPlan) -> Iterator[CloudBreach]:
     if logs.zone in {zone.zone for zone in system.zones}:
         problem = f"logs are stored in zone {logs.zone}, in which they arise"
-        yield system_breach("log-kept", system, problem, "store them in zone manage: [logs] zone")
+        remedy = 'store them apart, then write zone = "manage" in [logs] of cloud.toml'
+        yield shared_breach("log-kept", system, problem, remedy, logs.declared_at)
     if not logs.locked:
         problem = "stored logs can be changed"
-        yield system_breach("log-kept", system, problem, "lock the store: [logs] locked")
+        remedy = "lock the store, then write locked = true in [logs] of cloud.toml"
+        yield shared_breach("log-kept", system, problem, remedy, logs.declared_at)
 
 
 def _log_room_breaches(plan: CloudPlan) -> Iterator[CloudBreach]:
@@ -88,7 +91,7 @@ def _log_room_breaches(plan: CloudPlan) -> Iterator[CloudBreach]:
             CLOUD,
             f"{events_per_s} events/s of {logs.event_bytes} bytes for {logs.keep_days} days are {needed_gb:,.0f} GB; "
             f"the store warns at {room_gb:,.0f} GB",
-            f"disk_gb = {-(-needed_gb // LOG_ALARM_SHARE):.0f}, in [logs]",
+            f"write disk_gb = {-(-needed_gb // LOG_ALARM_SHARE):.0f} in [logs] of cloud.toml",
             highest_level(plan),
             logs.declared_at,
         )
@@ -97,7 +100,7 @@ def _log_room_breaches(plan: CloudPlan) -> Iterator[CloudBreach]:
 def _service_breaches(plan: CloudPlan, system: SystemPlan, name: PlatformName, remedy: str) -> Iterator[CloudBreach]:
     """Yield a breach when a service is not declared, or a zone of the system may not call it."""
     if name not in plan.declaration.platform:
-        yield system_breach(name, system, f"the platform has no service {name}", remedy)
+        yield shared_breach(name, system, f"the platform has no service {name}", remedy, "")
         return
     reached = {
         one.source.namespace
@@ -122,6 +125,7 @@ def _engine_breaches(plan: CloudPlan) -> Iterator[CloudBreach]:
         else:
             continue
         yield CloudBreach(
-            "engine-supported", CLOUD, problem, "move to a supported version, and write its end: [ground]", level,
+            "engine-supported", CLOUD, problem,
+            f"move to a supported version, then write it and its end in [ground.engines.{name}] of cloud.toml", level,
             ground.declared_at, is_hint=last >= plan.today,
         )  # fmt: skip

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from infra.policy.cloud.breach import system_breach, systems_under
+from infra.policy.cloud.breach import shared_breach, systems_under
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,10 +27,11 @@ def check_protections(plan: CloudPlan) -> Iterator[CloudBreach]:
     for rule in PROTECTION_RULES:
         for system in systems_under(plan, rule):
             if _needs(rule, system):
-                problem = _problem(plan.declaration.protections.get(rule), plan.today)
+                protection = plan.declaration.protections.get(rule)
+                problem = _problem(protection, plan.today)
                 if problem:
-                    remedy = f"name it in [protections] {rule}, with the document that proves it and its day"
-                    yield system_breach(rule, system, problem, remedy)
+                    remedy = f"name it in [protections.{rule}] of cloud.toml, with the evidence and its day"
+                    yield shared_breach(rule, system, problem, remedy, protection.declared_at if protection else "")
 
 
 def _needs(rule: str, system: SystemPlan) -> bool:

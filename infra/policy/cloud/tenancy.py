@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from infra.policy.cloud.breach import CLOUD, CloudBreach, all_systems, highest_level, system_breach, systems_under
+from infra.policy.cloud.breach import (
+    CLOUD,
+    CloudBreach,
+    all_systems,
+    highest_level,
+    shared_breach,
+    system_breach,
+    systems_under,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +33,8 @@ def check_tenancy(plan: CloudPlan) -> Iterator[CloudBreach]:
     if not plan.declaration.ground.stages_apart:
         for system in systems_under(plan, "stage-apart"):
             problem = "its stages share a cluster or a project"
-            yield system_breach("stage-apart", system, problem, "give each stage a cluster of its own: [ground]")
+            remedy = "give each stage a cluster of its own, then write stages_apart = true in [ground] of cloud.toml"
+            yield shared_breach("stage-apart", system, problem, remedy, plan.declaration.ground.declared_at)
 
 
 def _owner_breaches(plan: CloudPlan, system: SystemPlan) -> Iterator[CloudBreach]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from infra.policy.cloud.breach import all_systems
 from infra.policy.cloud.catalogue import LEVELS, PERSONAL_DATA
+from infra.policy.cloud.dossier_words import STAGES
 from infra.policy.cloud.report_tables import ReportDocument, ReportSection
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def build_yearly_report(plan: CloudPlan, findings: Sequence[Finding], year: int)
         f"Số liệu khai báo năm {year} về bảo đảm an ninh mạng theo cấp độ",
         (
             f"Kỳ số liệu từ {first:%d/%m/%Y} đến {last:%d/%m/%Y} (Nghị định 331/2026/NĐ-CP, Điều 35, Mẫu 08 phần 1).",
-            f"Lập ngày {plan.today:%d/%m/%Y} từ khai báo của tỉnh {plan.province}, môi trường {plan.stage}.",
+            f"Lập ngày {plan.today:%d/%m/%Y} từ khai báo của tỉnh {plan.province}, {STAGES[plan.stage]}.",
             "Chỉ gồm những số liệu có trong khai báo.",
             "Số liệu về sự cố, nhân sự, đào tạo và kinh phí do đơn vị bổ sung.",
         ),

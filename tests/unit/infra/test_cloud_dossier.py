@@ -14,8 +14,18 @@ from infra.policy.cloud.dossier import build_dossier
 from infra.policy.cloud.dossier_words import BUILT
 from infra.policy.cloud.report_tables import ReportDocument, ReportSection, render_html, render_markdown
 from infra.policy.cloud.yearly_report import build_yearly_report
-from telemetry.core.cloud.values import CloudDeclaration, RestoreDrill
-from tests.cloud_examples import ONESTOP, TODAY, base_declaration, changed_components, hosted_system, with_system
+from telemetry.core.cloud.values import CloudDeclaration, Flow, RestoreDrill
+from tests.cloud_examples import (
+    ONESTOP,
+    TODAY,
+    base_declaration,
+    changed_components,
+    component_end,
+    hosted_system,
+    outside,
+    with_flows,
+    with_system,
+)
 
 NAME = "Hệ thống thông tin một cửa điện tử"
 
@@ -25,6 +35,28 @@ def dossier_of(declaration: CloudDeclaration) -> dict[str, ReportSection]:
     system = next(one for one in all_systems(plan) if one.id == ONESTOP)
     document = build_dossier(plan, system, NAME, check_cloud_plan(plan))
     return {section.title: section for section in document.sections}
+
+
+def test_a_connection_of_two_rows_keeps_both_purposes_and_a_forbidden_one_says_so() -> None:
+    calls = Flow(outside("tslcd"), component_end(ONESTOP, "web"), 8080, "officials at the desks")
+    rows = dossier_of(with_flows(base_declaration(), calls))["Kết nối được phép"].rows
+    assert "officials at the desks; people's pages" in [row[-1] for row in rows]
+    skips = Flow(component_end(ONESTOP, "web"), component_end(ONESTOP, "db"), 5432, "a shortcut")
+    section = dossier_of(with_flows(base_declaration(), skips))["Kết nối được phép"]
+    (marked,) = [row[-1] for row in section.rows if row[-1].endswith("a shortcut")]
+    assert marked.startswith("KHÔNG ĐƯỢC PHÉP theo ")
+    assert any("KHÔNG ĐƯỢC PHÉP" in sentence for sentence in section.sentences)
+
+
+def test_an_open_point_says_what_is_wrong_and_its_remedy() -> None:
+    ground = replace(base_declaration().ground, storage_encrypted=False)
+    section = dossier_of(replace(base_declaration(), ground=ground))["Những điểm còn phải xử lý"]
+    (row,) = section.rows
+    assert row[2] == "Ổ đĩa chưa được mã hóa"
+    assert row[3] == "Thực hiện, rồi ghi storage_encrypted = true trong [ground] của cloud.toml"
+    undecided = with_system(base_declaration(), hosted_system(level_decision=None))
+    (row,) = dossier_of(undecided)["Những điểm còn phải xử lý"].rows
+    assert "khoản 1 Điều 39 Nghị định 331/2026/NĐ-CP" in row[-1]
 
 
 def yearly(declaration: CloudDeclaration, year: int = 2026) -> dict[str, ReportSection]:
@@ -59,7 +91,7 @@ def test_counts_add_up_and_an_open_point_moves_from_its_part_to_the_open_ones() 
     assert sum(good.values()) == sum(bad.values()) == 195
     assert bad["Còn phải xử lý"] > good["Còn phải xử lý"]
     points = dossier_of(replace(base_declaration(), components=components))["Những điểm còn phải xử lý"].rows
-    assert any(row[0] == "Bắt buộc" and row[2].startswith(f"{ONESTOP}/app") for row in points)
+    assert any(row[0] == "Bắt buộc" and row[4].startswith(f"{ONESTOP}/app") for row in points)
 
 
 def test_every_clause_of_every_level_has_its_vietnamese_words() -> None:

@@ -315,7 +315,9 @@ def test_the_store_of_logs_has_room_before_its_alarm() -> None:
     assert problems(replace(busy, logs=replace(busy.logs or LOGS, disk_gb=972)), "log-room") == []
     full = replace(busy, logs=replace(busy.logs or LOGS, disk_gb=971))
     assert "are 778 GB" in problems(full, "log-room")[0]
-    assert [one.remedy for one in findings(full) if one.rule == "log-room"] == ["disk_gb = 972, in [logs]"]
+    assert [one.remedy for one in findings(full) if one.rule == "log-room"] == [
+        "write disk_gb = 972 in [logs] of cloud.toml"
+    ]
     assert problems(replace(system(), logs=None), "log-kept") == ["no store of logs is declared"]
 
 
