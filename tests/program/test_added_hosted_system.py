@@ -139,5 +139,5 @@ def test_the_dashboard_has_the_system_its_agency_and_the_zones() -> None:
 
 def test_the_page_shows_it(net: Network) -> None:
     html = page(net, f"/systems/{ONESTOP}?lang=en")
-    assert "“Electronic one-stop system: database db” does not answer." in html
+    assert "“database db” does not answer." in html
     assert 'id="part-db"' in html
