@@ -15,7 +15,7 @@ from telemetry.core.hosted.derived_systems import (
     part_id,
     system_calls,
 )
-from telemetry.core.hosted.inside_probes import answering_part
+from telemetry.core.hosted.inside_probes import InsideProbe, answering_part, figure_reads
 from telemetry.core.inventory import Inventory, Objective, System
 from telemetry.core.slo.evaluation import scopes_of
 from tests.cloud_examples import ONESTOP, base_components, base_declaration, component_end, hosted_system, outside
@@ -46,6 +46,14 @@ def test_an_inventory_without_a_cloud_stays_as_it_is() -> None:
     assert default_objectives(world) == ()
     unlisted = replace(base_declaration(), systems={"vn83-other": hosted_system("vn83-other")})
     assert set(derive_monitoring(replace(world, cloud=unlisted)).systems) == set(world.systems)
+
+
+def test_the_figures_of_each_database_are_read_in_plain_at_the_port_of_its_instances() -> None:
+    cloud = base_declaration()
+    (read,) = figure_reads(cloud, ONESTOP)
+    assert read == InsideProbe("manage", "db", component_end(ONESTOP, "db"), 9187, tls=False)
+    silent = tuple(replace(one, port=0) if one.kind == "database" else one for one in cloud.components)
+    assert figure_reads(replace(cloud, components=silent), ONESTOP) == ()
 
 
 def test_each_component_is_probed_from_inside_the_cloud() -> None:
