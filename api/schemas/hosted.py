@@ -34,7 +34,7 @@ class HostedDatabaseFigure(ApiModel):
         "that answer; lag of the last replica, s; disk: share in use of the declared one; null: not reported, or with "
         "state bad: there never was one"
     )
-    limit: float = Field(description="the most that is good, in the value's unit; of instances the least")
+    limit: float = Field(ge=0, description="the most that is good, in the value's unit; of instances the least")
 
     @classmethod
     def from_figure(cls, figure: DatabaseFigure) -> Self:

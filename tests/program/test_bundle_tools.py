@@ -94,7 +94,8 @@ def test_mosquitto_starts_on_the_bundle(files: dict[str, str], require: Callable
     log = tmp_path / "log"
     with running([require("mosquitto"), "-c", str(tmp_path / "conf")], log) as process:
         until(lambda: listens(port), process, log)
-    assert "Error" not in log.read_text()
+    # A fault of the configuration begins so; OpenSSL's own errors are of the connection that tried the port.
+    assert "Error: " not in log.read_text()
 
 
 def test_promtool_takes_configuration_and_rules(
