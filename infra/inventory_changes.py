@@ -54,7 +54,20 @@ def inventory_record(inventory: Inventory) -> InventoryRecord:
         if field.name in _UNLISTED or field.name in _HEAD or field.name.startswith("_"):
             continue
         record[field.name] = _section(field.name, getattr(inventory, field.name))
+    for ident in record["systems"].keys() & _systems_named_by_owner(inventory):
+        record["systems"][ident]["owner_agency"] = ""
     return record | cloud_record(inventory.cloud)
+
+
+def _systems_named_by_owner(inventory: Inventory) -> set[str]:
+    """Return the systems whose agency follows from the hosted system's owner: a new owner is one change, there."""
+    names = {ident: agency.name_vi for ident, agency in inventory.cloud.agencies.items()}
+    owners = {ident: names.get(hosted.owner, "") for ident, hosted in inventory.cloud.systems.items()}
+    return {
+        system.id
+        for system in inventory.systems.values()
+        if system.owner_agency and system.owner_agency == owners.get(system.part_of or system.id)
+    }
 
 
 def cloud_record(cloud: CloudDeclaration) -> InventoryRecord:

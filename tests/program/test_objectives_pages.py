@@ -24,6 +24,7 @@ from tests.program.test_pages import Outline, page
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from api.pages.frame.catalogues import LanguageCode
 
@@ -207,3 +208,11 @@ def test_the_line_of_exhaustion_is_the_floor_of_a_chart_until_a_budget_is_oversp
     assert [m.spent for m in over.marks] == [False, True, True]
     assert over.marks[2].y == HEIGHT
     assert budget_chart([]).marks == ()
+
+
+def test_the_overview_praises_no_objective_before_one_was_judged(tmp_path: Path) -> None:
+    net = promising(tmp_path)
+    html = page(net, "/?lang=en")
+    net.store.close()
+    assert "is within what may fail" not in html
+    assert html.count("No objective judged yet") == 2, "in its tile and in its panel"
