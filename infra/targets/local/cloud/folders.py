@@ -133,13 +133,14 @@ def render_folders(plan: CloudPlan, options: StackOptions, inventory: Inventory)
     resources: tuple[CloudResource, ...] = ()
     if with_kubernetes:
         objects = (ground_manifests if is_ground else hosted_manifests)(plan, filled)
+    # The ground on Kubernetes runs no agent; the hosted systems do there, and the ground does on OpenStack.
+    agents = agent_settings(inventory, plan, filled) if "openstack" in clouds or not is_ground else {}
     if "openstack" in clouds:
-        agents = agent_settings(inventory, plan, filled)
         resources = ground_resources(plan, settings, agents) if is_ground else hosted_resources(plan, settings)
     if is_ground:
         return (RenderedFolder(GROUND_FOLDER, "ground", objects, resources),)
-    agents = agent_settings(inventory, plan, filled) if with_kubernetes else {}
-    return (*_agent_folders(plan, filled, agents), *_hosted_folders(plan, objects, resources))
+    agent_folders = _agent_folders(plan, filled, agents) if with_kubernetes else ()
+    return (*agent_folders, *_hosted_folders(plan, objects, resources))
 
 
 def _agent_folders(plan: CloudPlan, options: StackOptions, agents: Mapping[str, str]) -> Iterator[RenderedFolder]:
