@@ -1,23 +1,21 @@
-"""Serves a process's counters, ingest's first: `/metrics`, `/healthz` and `/readyz`; it must not change any."""
+"""Serves ingest's counters: `/metrics`, `/healthz` and `/readyz`; it must not change any."""
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING
-from wsgiref.simple_server import WSGIRequestHandler, make_server
 
-from prometheus_client import CollectorRegistry, ProcessCollector, make_wsgi_app
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
 
-from telemetry.errors import ConfigError, Fault
 from telemetry.ingest.stats import WRITE_BOUNDS_MS
+from telemetry.process_pages import build_pages, registry_of, serve_application
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from wsgiref.simple_server import WSGIServer
-    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+    from wsgiref.types import WSGIApplication
 
+    from prometheus_client import CollectorRegistry
     from prometheus_client.core import Metric
 
     from telemetry.ingest.stats import IngestStats
@@ -89,14 +87,7 @@ def _write_histogram(stats: IngestStats) -> HistogramMetricFamily:
 
 def build_registry(stats: IngestStats, clock: Callable[[], int]) -> CollectorRegistry:
     """Return a registry with the counters and the process's own metrics."""
-    return _registry_of(IngestCollector(stats, clock))
-
-
-def _registry_of(collector: Collector) -> CollectorRegistry:
-    registry = CollectorRegistry(auto_describe=False)
-    registry.register(collector)
-    ProcessCollector(registry=registry)
-    return registry
+    return registry_of(IngestCollector(stats, clock))
 
 
 def build_application(stats: IngestStats, clock: Callable[[], int]) -> WSGIApplication:
@@ -104,40 +95,6 @@ def build_application(stats: IngestStats, clock: Callable[[], int]) -> WSGIAppli
     return build_pages(IngestCollector(stats, clock), lambda: is_ready(stats, clock()))
 
 
-def build_pages(collector: Collector, is_process_ready: Callable[[], bool]) -> WSGIApplication:
-    """Return `/metrics`, `/healthz` and `/readyz` of a process as a WSGI application."""
-    metrics = make_wsgi_app(_registry_of(collector))
-
-    def handle_request(environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
-        path = environ.get("PATH_INFO", "")
-        if path == "/metrics":
-            response: Iterable[bytes] = metrics(environ, start)
-            return response
-        is_ok = path == "/healthz" or (path == "/readyz" and is_process_ready())
-        status = "200 OK" if is_ok else "503 Service Unavailable" if path == "/readyz" else "404 Not Found"
-        start(status, [("Content-Type", "text/plain")])
-        return [status.encode() + b"\n"]
-
-    return handle_request
-
-
-class _QuietRequestHandler(WSGIRequestHandler):
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        """Do not log scrapes."""
-
-
 def serve_metrics(stats: IngestStats, clock: Callable[[], int], listen: tuple[str, int]) -> WSGIServer:
     """Serve in a thread of its own until `shutdown`. Raises ConfigError when the address is in use."""
     return serve_application(build_application(stats, clock), listen)
-
-
-def serve_application(application: WSGIApplication, listen: tuple[str, int]) -> WSGIServer:
-    """Serve pages in a thread of their own until `shutdown`. Raises ConfigError when the address is in use."""
-    try:
-        server = make_server(listen[0], listen[1], application, handler_class=_QuietRequestHandler)
-    except OSError as error:
-        remedy = "stop the process that listens there, or use another address"
-        fault = Fault("settings", 0, "--metrics", f"cannot listen on {listen[0]}:{listen[1]}: {error}", remedy)
-        raise ConfigError([fault]) from error
-    threading.Thread(target=server.serve_forever, name="metrics", daemon=True).start()
-    return server

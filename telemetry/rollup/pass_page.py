@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from telemetry.ingest.metrics_server import build_pages, serve_application
+from telemetry.process_pages import build_pages, serve_application
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
