@@ -46,6 +46,18 @@ class Fault:
         return f"{place}: {self.field}: {self.problem}; {self.remedy}"
 
 
+def declaration_fault(declared_at: str, default_file: str, field: str, problem: str, remedy: str) -> Fault:
+    """Return a fault where something is declared: `file:line`, a file alone, or empty for `default_file`.
+
+    >>> str(declaration_fault("flows.csv:7", "cloud.toml", "port", "is closed", "open it"))
+    'flows.csv:7: port: is closed; open it'
+    """
+    file, separator, line = declared_at.rpartition(":")
+    if not separator:
+        file, line = declared_at, ""
+    return Fault(file or default_file, int(line) if line.isdecimal() else 0, field, problem, remedy)
+
+
 class MotcuaError(Exception):
     """The root of the errors that Motcua raises deliberately."""
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from infra.plan import build_plan
 from infra.plan.values import NetworkFlow, ScrapeJob, Workload
 from infra.plan.workloads import ALERTMANAGER_PORT, BACKUP, GRAFANA_PORT, INFLUX_PORT, PROMETHEUS_PORT, SERVICES_PORT
-from telemetry.errors import ConfigError, Fault
+from telemetry.errors import ConfigError, Fault, declaration_fault
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -269,7 +269,6 @@ def _encryption_faults(cloud: CloudPlan, system: SystemPlan) -> Iterator[Fault]:
     for flow in cloud.declaration.flows:
         if flow.target.system != system.id or flow.tls == KNOWN_COMPONENTS[flow.target.name].tls:
             continue
-        file, _, line = flow.declared_at.rpartition(":")
         ends = f"{flow.source} → {flow.target} port {flow.port}"
         if flow.tls:
             problem = f"declares TLS, and Motcua's {flow.target.name} serves plain HTTP"
@@ -277,7 +276,7 @@ def _encryption_faults(cloud: CloudPlan, system: SystemPlan) -> Iterator[Fault]:
         else:
             problem = f"has no TLS, and Motcua's {flow.target.name} serves nothing else"
             remedy = "leave the columns tls and no_tls_reason empty"
-        yield Fault(file or "flows.csv", int(line or 0), ends, problem, remedy)
+        yield declaration_fault(flow.declared_at, "flows.csv", ends, problem, remedy)
 
 
 def _component(system: SystemPlan, ident: str) -> ComponentPlan:
@@ -286,9 +285,8 @@ def _component(system: SystemPlan, ident: str) -> ComponentPlan:
 
 def _host_faults(system: SystemPlan) -> Iterator[Fault]:
     if not system.declared.host:
-        file, _, line = system.declared.declared_at.rpartition(":")
         problem, remedy = "has no host, and devices and people need one", "write host in [system.hosted]"
-        yield Fault(file or "systems.toml", int(line or 0), system.id, problem, remedy)
+        yield declaration_fault(system.declared.declared_at, "systems.toml", system.id, problem, remedy)
 
 
 def _component_faults(system: SystemPlan) -> Iterator[Fault]:
@@ -332,5 +330,4 @@ def _port_faults(component: Component, known: KnownComponent) -> Iterator[Fault]
 
 
 def _fault(component: Component, problem: str, remedy: str) -> Fault:
-    file, _, line = component.declared_at.rpartition(":")
-    return Fault(file or "components.csv", int(line or 0), component.path, problem, remedy)
+    return declaration_fault(component.declared_at, "components.csv", component.path, problem, remedy)

@@ -15,7 +15,7 @@ from infra.plan.cloud.tenancy import ZONE_ORDER
 from telemetry.core.cloud.address_slots import FIRST_SLOT, slot_count
 from telemetry.core.cloud.physical_names import first_id, lock_entry, short_name, zone_name
 from telemetry.core.cloud.values import LockEntry
-from telemetry.errors import ConfigError, Fault
+from telemetry.errors import ConfigError, Fault, declaration_fault
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -95,10 +95,9 @@ def entry_faults(declaration: CloudDeclaration) -> list[Fault]:
     for system in declaration.systems.values():
         zones = zones_without_entry(declaration, system)
         if zones:
-            file, _, line = system.declared_at.rpartition(":")
             problem = f"{LOCK_FILE} has no entry for zone {', '.join(zones)}"
             remedy = f"run `motcua cloud lock` and commit {LOCK_FILE}"
-            faults.append(Fault(file or "systems.toml", int(line or 0), system.id, problem, remedy))
+            faults.append(declaration_fault(system.declared_at, "systems.toml", system.id, problem, remedy))
     return sorted(faults)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from telemetry.errors import Fault
+from telemetry.errors import Fault, declaration_fault
 
 if TYPE_CHECKING:
     from infra.plan.cloud.values import AllowedConnection, CloudPlan, Endpoint
@@ -27,7 +27,7 @@ def store_port_fault(plan: CloudPlan, connection: AllowedConnection) -> Fault | 
     store = plan.declaration.platform.get("objects")
     if store is None or connection.port == store.port or not is_bucket(plan, connection.target):
         return None
-    file, _, line = connection.declared_at.rpartition(":")
     problem = f"calls port {connection.port}, and the object store answers at {store.port}"
     where = f"{connection.source} → {connection.target}"
-    return Fault(file or "flows.csv", int(line or 0), where, problem, f"write {store.port} in flows.csv")
+    remedy = f"write {store.port} in flows.csv"
+    return declaration_fault(connection.declared_at, "flows.csv", where, problem, remedy)

@@ -16,7 +16,7 @@ from infra.policy.cloud.network import check_network
 from infra.policy.cloud.operation import check_operation
 from infra.policy.cloud.protection import check_protections
 from infra.policy.cloud.tenancy import check_tenancy
-from telemetry.errors import Fault
+from telemetry.errors import Fault, declaration_fault
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -47,11 +47,10 @@ def finding_faults(findings: Iterable[Finding], file: str) -> list[Fault]:
 
 def _fault(finding: Finding, file: str, count: int) -> Fault:
     place, _, declared_at = finding.where.removesuffix(")").partition(" (")
-    declaring_file, _, line = declared_at.rpartition(":")
     clause = f" ({finding.clause})" if finding.clause else ""
-    return Fault(
-        declaring_file or declared_at or file,
-        int(line) if declaring_file and line.isdecimal() else 0,
+    return declaration_fault(
+        declared_at,
+        file,
         f"{place if count == 1 else f'{count} systems'}: {finding.rule}",
         finding.problem,
         f"{finding.remedy}{clause}",

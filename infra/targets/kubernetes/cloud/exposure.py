@@ -14,7 +14,7 @@ from infra.targets.kubernetes.cloud.encryption import backend_policy, has_certif
 from infra.targets.kubernetes.cloud.objects import component_manifest, exposures_of, object_name
 from infra.targets.kubernetes.cloud.pods import SERVICE_PORT_NAME, service_host
 from infra.targets.kubernetes.door import GATEWAY_GROUP
-from telemetry.errors import Fault
+from telemetry.errors import Fault, declaration_fault
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,11 +72,11 @@ def exposure_faults(spec: HostedSpec, system: SystemPlan) -> tuple[Fault, ...]:
         for port in exposed.edge_ports:
             other = first.setdefault(port, exposed.component.declared.id)
             if other != exposed.component.declared.id:
-                file, _, line = exposed.component.declared.declared_at.rpartition(":")
-                path = exposed.component.declared.path
+                declared = exposed.component.declared
+                path = declared.path
                 problem = f"{path} and {other} would both be at {exposed.host}:{port}"
                 remedy = "reach one of them from inside only, or make it a system with a host of its own"
-                faults.append(Fault(file or "components.csv", int(line or 0), path, problem, remedy))
+                faults.append(declaration_fault(declared.declared_at, "components.csv", path, problem, remedy))
     return tuple(faults)
 
 

@@ -20,7 +20,7 @@ from infra.targets.kubernetes.cloud.storage import storage_classes
 from infra.targets.kubernetes.cloud.tenancy import pod_security_labels
 from infra.targets.kubernetes.door import GATEWAY_GROUP
 from infra.targets.kubernetes.network import EXPOSURE_LABEL
-from telemetry.errors import Fault
+from telemetry.errors import Fault, declaration_fault
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -146,11 +146,10 @@ def ground_faults(spec: HostedSpec) -> tuple[Fault, ...]:
          str(LEAST_CONTROL_PLANES), f"run {LEAST_CONTROL_PLANES} control planes"),
         (1, ground.time_synchronised, "time_synchronised", "true", "synchronise the clocks of all hosts"),
     )  # fmt: skip
-    file, _, line = ground.declared_at.rpartition(":")
     return tuple(
-        Fault(file or "cloud.toml", int(line or 0), f"[ground] {name}",
-              f"is not promised, and systems of level {level} need it",
-              f"{remedy}, and only then write {name} = {value} in [ground] of cloud.toml")
+        declaration_fault(ground.declared_at, "cloud.toml", f"[ground] {name}",
+                          f"is not promised, and systems of level {level} need it",
+                          f"{remedy}, and only then write {name} = {value} in [ground] of cloud.toml")
         for least_level, promised, name, value, remedy in promises
         if level >= least_level and not promised
     )  # fmt: skip

@@ -22,7 +22,7 @@ from infra.targets.kubernetes.cloud.pods import bucket_name, credentials_name, r
 from infra.targets.kubernetes.cloud.secrets import external_secret, secret_path
 from infra.targets.kubernetes.cloud.storage import storage_class_of
 from infra.targets.kubernetes.objects import dns_name, sha256_of
-from telemetry.errors import Fault
+from telemetry.errors import Fault, declaration_fault
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,9 +52,8 @@ def bucket_faults(spec: HostedSpec, system: SystemPlan) -> tuple[Fault, ...]:
         calls = (one for one in spec.plan.connections if one.source.system == system.id)
         return tuple(fault for one in calls if (fault := store_port_fault(spec.plan, one)))
     remedy = "declare [platform.objects] in cloud.toml with its address or namespace"
-    file, _, line = buckets[0].declared_at.rpartition(":")
     problem = "the platform has no object store for its bucket"
-    return (Fault(file or "components.csv", int(line or 0), buckets[0].path, problem, remedy),)
+    return (declaration_fault(buckets[0].declared_at, "components.csv", buckets[0].path, problem, remedy),)
 
 
 def queue_faults(spec: HostedSpec, system: SystemPlan) -> tuple[Fault, ...]:
@@ -64,9 +63,9 @@ def queue_faults(spec: HostedSpec, system: SystemPlan) -> tuple[Fault, ...]:
     queues = [component.declared for component in system.components if component.declared.kind == "queue"]
     remedy = f"write version in [ground.engines.{QUEUE_OPERATOR}] of cloud.toml, or use a peer outside"
     return tuple(
-        Fault(
-            queue.declared_at.rpartition(":")[0] or "components.csv",
-            int(queue.declared_at.rpartition(":")[2] or 0),
+        declaration_fault(
+            queue.declared_at,
+            "components.csv",
             queue.path,
             "queue-operator: no operator of the platform runs queues",
             remedy,

@@ -18,7 +18,7 @@ from infra.targets.openstack.cloud.networks import PLATFORM_ZONES
 from infra.targets.openstack.cloud.tenancy import components_with_machines
 from infra.targets.openstack.cloud.values import CreatedReference, ExistingReference
 from infra.targets.openstack.cloud.vantage import networks_of, smallest_flavor
-from telemetry.errors import Fault
+from telemetry.errors import Fault, declaration_fault
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -93,8 +93,7 @@ def find_route_faults(resources: Iterable[CloudResource], max_routes: int) -> li
 
 def new_fault(declared_at: str, field: str, problem: str, remedy: str) -> Fault:
     """Return a fault at a place `file:line`, or of the cloud's declaration as a whole."""
-    file, _, line = declared_at.rpartition(":")
-    return Fault(file or "cloud.toml", int(line) if line.isdecimal() else 0, field, problem, remedy)
+    return declaration_fault(declared_at, "cloud.toml", field, problem, remedy)
 
 
 def _system_faults(plan: CloudPlan, system: SystemPlan) -> Iterator[Fault]:
