@@ -208,10 +208,12 @@ class KubernetesOptions(_OptionsSection):
     """A cluster: its images, its addresses, how far ingest scales.
 
     `exposure`: people reach the API through a gateway of the Gateway API, or through an ingress controller.
+    `calls_per_second`: how fast a run may call the API server; twice that for a moment.
     """
 
     namespace: DnsLabel = "motcua"
     context: SingleLineText = ""
+    calls_per_second: StrictInt = Field(default=500, ge=10, le=10_000)
     api_host: HostAddress = "motcua.example"
     registry: SingleLineText = "registry.example/motcua"
     image_digests: dict[str, str] = Field(default_factory=dict)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pulumi
 import pytest
 
+from infra.config.options import KubernetesOptions
 from infra.config.stack_file import EngineConfig
 from infra.plan.cloud import build_cloud_plan
 from infra.plan.cloud.data_loss import recorded_outputs
@@ -32,10 +34,13 @@ DATA = {
 
 
 def deployed(
-    declaration: CloudDeclaration, *, part: str = "hosted", stage: str = "prod", preview: bool = False
-) -> Recorded:
+    declaration: CloudDeclaration, *, part: str = "hosted", stage: str = "prod", preview: bool = False,
+    cluster: KubernetesOptions | None = None,
+) -> Recorded:  # fmt: skip
     plan = build_cloud_plan(declaration, province="vn83", stage=stage, today=TODAY)
     options = cluster_options(declaration, stage=stage, part=part)
+    if cluster:
+        options = options.model_copy(update={"kubernetes": cluster})
 
     def program() -> None:
         for name, value in deploy_cloud(plan, options, {}).items():
@@ -117,6 +122,15 @@ def test_every_object_uses_the_one_provider_of_a_stable_name() -> None:
         (provider,) = found.of("pulumi:providers:kubernetes")
         assert provider.name == PROVIDER_NAME == "cluster"
         assert all(one.provider.startswith(provider.urn) for one in objects_of(found))
+
+
+@pytest.mark.parametrize("part", ["ground", "hosted"])
+def test_a_run_calls_the_api_server_as_fast_as_the_stack_allows(part: str) -> None:
+    (provider,) = deployed(base_declaration(), part=part).of("pulumi:providers:kubernetes")
+    assert json.loads(provider.inputs["kubeClientSettings"]) == {"qps": 500.0, "burst": 1000}
+    slowly = KubernetesOptions(calls_per_second=40)
+    (slower,) = deployed(base_declaration(), part=part, cluster=slowly).of("pulumi:providers:kubernetes")
+    assert json.loads(slower.inputs["kubeClientSettings"]) == {"qps": 40.0, "burst": 80}
 
 
 def test_a_renamed_system_is_an_alias_and_its_objects_keep_their_names() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pulumi
@@ -141,6 +142,11 @@ def test_an_edit_of_a_config_map_or_secret_is_an_update_in_place() -> None:
     (provider,) = deployed(wanted()).of("pulumi:providers:kubernetes")
     assert provider.inputs["enableConfigMapMutable"] == "true"
     assert provider.inputs["enableSecretMutable"] == "true"
+
+
+def test_a_run_calls_the_api_server_as_fast_as_the_stack_allows() -> None:
+    (provider,) = deployed(wanted()).of("pulumi:providers:kubernetes")
+    assert json.loads(provider.inputs["kubeClientSettings"]) == {"qps": 500.0, "burst": 1000}
 
 
 def secrets_annotations(given: dict[str, str]) -> dict[str, str]:

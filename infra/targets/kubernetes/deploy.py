@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pulumi
-import pulumi_kubernetes as k8s
 
 from infra.components.certificates import Certificates
 from infra.components.component import MotcuaComponent, Province
@@ -24,6 +23,7 @@ from infra.targets.kubernetes.manifests import (
     stack_role_manifests,
 )
 from infra.targets.kubernetes.objects import ClusterSpec, broker_service_host
+from infra.targets.kubernetes.provider import make_provider
 from infra.targets.kubernetes.resources import IMMUTABLE_FIELDS, register_object
 from infra.targets.kubernetes.roll_out import calls_of, component_of, roll_out, without_waiting
 from infra.targets.kubernetes.secret_values import SecretValues, complete_secrets
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from infra.config.options import StackOptions
+    from infra.config.options import KubernetesOptions, StackOptions
     from infra.plan import StackPlan
     from infra.targets.kubernetes.objects import Manifest
 
@@ -48,18 +48,11 @@ class Cluster(MotcuaComponent):
     type_key = "cluster"
 
     def __init__(
-        self, stage: str, context: str, values: Mapping[str, pulumi.Input[str]],
+        self, stage: str, options: KubernetesOptions, values: Mapping[str, pulumi.Input[str]],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:  # fmt: skip
         super().__init__("cluster", stage, opts)
-        # By default the provider replaces a ConfigMap or Secret for every edit: pods would miss it in between.
-        self._provider = k8s.Provider(
-            "kubernetes",
-            context=context or None,
-            enable_config_map_mutable=True,
-            enable_secret_mutable=True,
-            opts=pulumi.ResourceOptions(parent=self),
-        )
+        self._provider = make_provider("kubernetes", options, pulumi.ResourceOptions(parent=self))
         self._values = SecretValues(values)
         self._namespace: list[pulumi.Resource] = []
         self._needed: list[pulumi.Resource] = []
@@ -116,7 +109,7 @@ def deploy_cluster(
     reachable = options.kubernetes.influx_reachable
     base, roles = base_manifests(spec), stack_role_manifests(spec) if reachable else ()
     values = complete_secrets(secrets, required_secrets((*base, *roles)))
-    cluster = Cluster(plan.stage, options.kubernetes.context, values, opts)
+    cluster = Cluster(plan.stage, options.kubernetes, values, opts)
     calls = calls_of(plan.flows)
     cluster.create(base, calls)
     cluster.create(roles, calls, after)

@@ -9,13 +9,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import pulumi
-import pulumi_kubernetes as k8s
 
 from infra.components.cloud import CloudObject
 from infra.targets.kubernetes.cloud.files import object_file_name
 from infra.targets.kubernetes.cloud.manifests import hosted_faults, system_manifests
 from infra.targets.kubernetes.cloud.network import network_manifests
 from infra.targets.kubernetes.cloud.objects import COMPONENT_LABEL, HostedSpec, object_name, with_exceptions
+from infra.targets.kubernetes.provider import make_provider
 from infra.targets.kubernetes.resources import IMMUTABLE_FIELDS, register_object
 from infra.targets.kubernetes.roll_out import AWAITED_KINDS, without_waiting
 from infra.targets.kubernetes.secret_values import SecretValues
@@ -23,6 +23,8 @@ from telemetry.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+
+    import pulumi_kubernetes as k8s
 
     from infra.config.options import StackOptions
     from infra.plan.cloud.values import AllowedConnection, CloudPlan, SystemPlan, ZonePlan
@@ -64,12 +66,7 @@ class KubernetesTarget:
         self._own = own
         self._values = SecretValues(own.values if own else {})
         self._checked_plan: CloudPlan | None = None
-        self.provider = provider or k8s.Provider(
-            PROVIDER_NAME,
-            context=options.kubernetes.context or None,
-            enable_config_map_mutable=True,
-            enable_secret_mutable=True,
-        )
+        self.provider = provider or make_provider(PROVIDER_NAME, options.kubernetes)
 
     def system_objects(self, plan: CloudPlan, system: SystemPlan) -> Sequence[CloudObject]:
         """Return the objects of a system but for the policies of its flows. Raises ConfigError with what cannot run."""
