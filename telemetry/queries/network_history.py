@@ -105,7 +105,9 @@ class NetworkHistoryReader:
             known = {ident: self._sums.recall((ident, query, service), versions[ident]) for ident in versions}
             missing = [centre for centre in chunk if known[centre.id] is None]
             if missing:
-                known |= self._read(missing, query, service, inputs)
+                for ident, sums in self._read(missing, query, service, inputs).items():
+                    self._sums.remember((ident, query, service), versions[ident], sums, sums.size)
+                    known[ident] = sums
             yield from ((ident, sums) for ident, sums in known.items() if sums is not None)
 
     def _read(
@@ -114,11 +116,7 @@ class NetworkHistoryReader:
         rows: dict[str, list[QueueHistoryRow]] = {centre.id: [] for centre in centres}
         for row in queue_history_rows(self._store, centres, query, service, inputs.now):
             rows[row.centre].append(row)
-        read = {ident: sums_of_rows(own) for ident, own in rows.items()}
-        for centre in centres:
-            sums, version = read[centre.id], _version_of(centre, query.window, inputs)
-            self._sums.remember((centre.id, query, service), version, sums, sums.size)
-        return read
+        return {ident: sums_of_rows(own) for ident, own in rows.items()}
 
 
 def sums_of_rows(rows: Iterable[QueueHistoryRow]) -> CentreSums:

@@ -8,8 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from infra.plan.cloud.lock import zones_without_entry
-from infra.plan.cloud.object_store import store_port_fault
-from infra.plan.cloud.values import QUEUE_OPERATOR
+from infra.plan.cloud.platform_stores import store_port_fault, unserved_components
 from infra.policy.cloud.breach import CloudBreach, all_systems, component_breach, system_breach
 
 if TYPE_CHECKING:
@@ -23,8 +22,7 @@ def check_deployable(plan: CloudPlan) -> Iterator[CloudBreach]:
     yield from _missing_entries(plan)
     yield from _repeated_hosts(plan)
     for system in plan.systems:
-        yield from _queue_breaches(plan, system)
-        yield from _bucket_breaches(plan, system)
+        yield from _unserved_breaches(plan, system)
     yield from _store_port_breaches(plan)
 
 
@@ -50,24 +48,9 @@ def _repeated_hosts(plan: CloudPlan) -> Iterator[CloudBreach]:
             yield system_breach("host-once", system, problem, "give each system a host of its own")
 
 
-def _queue_breaches(plan: CloudPlan, system: SystemPlan) -> Iterator[CloudBreach]:
-    if QUEUE_OPERATOR in plan.declaration.ground.engines:
-        return
-    for planned in system.components:
-        if planned.declared.kind == "queue":
-            problem = "no operator of the cluster runs queues, so that target kubernetes refuses it"
-            remedy = f"write version in [ground.engines.{QUEUE_OPERATOR}] of cloud.toml, or use a peer outside"
-            yield component_breach("queue-operator", system, planned.declared, problem, remedy)
-
-
-def _bucket_breaches(plan: CloudPlan, system: SystemPlan) -> Iterator[CloudBreach]:
-    if "objects" in plan.declaration.platform:
-        return
-    for planned in system.components:
-        if planned.declared.kind == "objects":
-            problem = "the platform has no object store for its bucket"
-            remedy = "declare [platform.objects] in cloud.toml with its address or namespace"
-            yield component_breach("object-store", system, planned.declared, problem, remedy)
+def _unserved_breaches(plan: CloudPlan, system: SystemPlan) -> Iterator[CloudBreach]:
+    for one in unserved_components(plan, system):
+        yield component_breach(one.rule, system, one.declared, one.problem, one.remedy)
 
 
 def _store_port_breaches(plan: CloudPlan) -> Iterator[CloudBreach]:

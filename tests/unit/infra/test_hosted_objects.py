@@ -438,8 +438,13 @@ def test_a_bucket_is_reached_at_the_platforms_object_store() -> None:
     assert values["EXTRA_URL"] == "https://10.84.0.40:443"
     assert values["EXTRA_BUCKET"] == f"{DATABASE}-extra"
     platform = {name: one for name, one in declared.platform.items() if name != "objects"}
-    with pytest.raises(ConfigError, match="no object store"):
-        hosted_objects(replace(declared, platform=platform))
+    second = replace(declared.components[-1], id="more")
+    with pytest.raises(ConfigError) as caught:
+        hosted_objects(replace(declared, platform=platform, components=(*declared.components, second)))
+    assert [(one.field, one.problem) for one in caught.value.faults] == [
+        (f"{ONESTOP}/{ident}", "object-store: the platform has no object store for its bucket")
+        for ident in ("extra", "more")
+    ], "every bucket is named, by the words of the rule"
 
 
 def test_a_flow_to_a_bucket_at_another_port_than_the_object_stores_is_a_fault() -> None:

@@ -16,7 +16,7 @@ from infra.targets.kubernetes.cloud.network import network_manifests
 from infra.targets.kubernetes.cloud.objects import HostedSpec, with_exceptions
 from infra.targets.kubernetes.cloud.own_system import own_manifests, with_live_data
 from infra.targets.kubernetes.cloud.secrets import caller_secrets
-from infra.targets.kubernetes.cloud.stores import bucket_faults, copy_schedules, queue_faults, store_manifests
+from infra.targets.kubernetes.cloud.stores import copy_schedules, store_faults, store_manifests
 from infra.targets.kubernetes.cloud.tenancy import tenancy_manifests
 from infra.targets.kubernetes.cloud.vantage import agent_faults, vantage_manifests
 from infra.targets.kubernetes.cloud.workloads import workload_manifests
@@ -97,7 +97,7 @@ def hosted_faults(spec: HostedSpec) -> list[Fault]:
     """Return a fault for everything that no cluster could run: promises, images, networks, queues, hosts."""
     faults = [*ground_faults(spec), *_digest_faults(spec), *authority_faults(spec)]
     for system in spec.plan.systems:
-        faults += [*queue_faults(spec, system), *bucket_faults(spec, system), *exposure_faults(spec, system)]
+        faults += [*store_faults(spec, system), *exposure_faults(spec, system)]
         faults += [fault for zone in system.zones for fault in _network_faults(spec, zone)]
     return sorted(set(faults))
 

@@ -8,8 +8,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from infra.plan.cloud.object_store import store_port_fault
-from infra.plan.cloud.values import QUEUE_OPERATOR
+from infra.plan.cloud.platform_stores import store_port_fault, unserved_components
 from infra.targets.kubernetes.cloud.encryption import certificate_name, has_certificate
 from infra.targets.kubernetes.cloud.objects import (
     DATABASE_CLUSTER_LABEL,
@@ -22,7 +21,6 @@ from infra.targets.kubernetes.cloud.pods import bucket_name, credentials_name, r
 from infra.targets.kubernetes.cloud.secrets import external_secret, secret_path
 from infra.targets.kubernetes.cloud.storage import storage_class_of
 from infra.targets.kubernetes.objects import dns_name, sha256_of
-from telemetry.errors import Fault, declaration_fault
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,6 +29,7 @@ if TYPE_CHECKING:
     from infra.targets.kubernetes.cloud.objects import HostedSpec
     from infra.targets.kubernetes.objects import Manifest
     from telemetry.core.cloud.values import BackupStore
+    from telemetry.errors import Fault
 
 SCHEDULE_KIND = "velero.io/v1 Schedule"
 COPY_RETENTION_HOURS = 720
@@ -45,33 +44,11 @@ def store_manifests(spec: HostedSpec, system: SystemPlan, zone: ZonePlan) -> tup
     )
 
 
-def bucket_faults(spec: HostedSpec, system: SystemPlan) -> tuple[Fault, ...]:
-    """Return a fault for a bucket where the platform has no object store, and for each call at another port of it."""
-    buckets = [component.declared for component in system.components if component.declared.kind == "objects"]
-    if "objects" in spec.plan.declaration.platform or not buckets:
-        calls = (one for one in spec.plan.connections if one.source.system == system.id)
-        return tuple(fault for one in calls if (fault := store_port_fault(spec.plan, one)))
-    remedy = "declare [platform.objects] in cloud.toml with its address or namespace"
-    problem = "the platform has no object store for its bucket"
-    return (declaration_fault(buckets[0].declared_at, "components.csv", buckets[0].path, problem, remedy),)
-
-
-def queue_faults(spec: HostedSpec, system: SystemPlan) -> tuple[Fault, ...]:
-    """Return a fault for each queue that no operator of the platform would run."""
-    if QUEUE_OPERATOR in spec.ground.engines:
-        return ()
-    queues = [component.declared for component in system.components if component.declared.kind == "queue"]
-    remedy = f"write version in [ground.engines.{QUEUE_OPERATOR}] of cloud.toml, or use a peer outside"
-    return tuple(
-        declaration_fault(
-            queue.declared_at,
-            "components.csv",
-            queue.path,
-            "queue-operator: no operator of the platform runs queues",
-            remedy,
-        )
-        for queue in queues
-    )
+def store_faults(spec: HostedSpec, system: SystemPlan) -> tuple[Fault, ...]:
+    """Return a fault for each queue or bucket that nothing holds, and each call at another port of a bucket."""
+    unserved = tuple(one.fault for one in unserved_components(spec.plan, system))
+    calls = (one for one in spec.plan.connections if one.source.system == system.id)
+    return (*unserved, *(fault for one in calls if (fault := store_port_fault(spec.plan, one))))
 
 
 def _store_objects(

@@ -9,7 +9,7 @@ import ipaddress
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from infra.plan.cloud.object_store import is_bucket, store_port_fault
+from infra.plan.cloud.platform_stores import is_bucket, store_port_fault
 from infra.plan.cloud.vantage_points import planned_vantage_points
 from infra.targets.openstack.cloud.addresses import edge_addresses, site_network, vantage_address
 from infra.targets.openstack.cloud.exposures import balancer_listeners

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from infra.plan.cloud.names import CLUSTER_API
-from infra.plan.cloud.object_store import is_bucket
+from infra.plan.cloud.platform_stores import is_bucket
 from infra.targets.openstack.cloud.addresses import edge_addresses, vantage_address, zone_subnets
 from infra.targets.openstack.cloud.exposures import is_between_systems
 
