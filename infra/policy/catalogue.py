@@ -22,7 +22,8 @@ class PolicyRule:
 class Finding:
     """A breach: rule, location, problem and remedy. It never contains the value of a secret.
 
-    `clause` is the text of law or standard that the rule follows, empty for a rule of ours.
+    `clause` is the text of law or standard that the rule follows, empty for a rule of ours. The texts in Vietnamese are
+    those of hosted systems' rules only, for the dossier.
     """
 
     rule: str
@@ -31,6 +32,8 @@ class Finding:
     remedy: str
     severity: Severity = "mandatory"
     clause: str = ""
+    problem_vi: str = ""
+    remedy_vi: str = ""
 
     def __str__(self) -> str:
         """Return it on one line."""

@@ -31,6 +31,14 @@ SECRET_PATTERNS = {
 """Patterns of secrets by their kind; a reference (`$NAME`, `${…}`, `/path`, `<…>`) is not a secret."""
 _REFERENCE = re.compile(r"^(?:\$|%|/|<|\{|file:|true$|false$|null$|none$)", re.IGNORECASE)
 _GZIP_BASE64 = re.compile(r"H4sI[A-Za-z0-9+/]{16,}={0,2}")
+SECRET_KINDS_VI = {
+    "a private key": "khóa bí mật",
+    "an InfluxDB token": "token của InfluxDB",
+    "a password in an address": "mật khẩu trong địa chỉ",
+    "an Authorization header": "tiêu đề Authorization",
+    "a value for a secret": "giá trị của một bí mật",
+    "a private key in base64": "khóa bí mật ở dạng base64",
+}
 PLAIN_TEXT_REMEDY = "read it at run time from a file or a secret, and treat it as known to others"
 
 

@@ -53,7 +53,8 @@ def connection_row(plan: CloudPlan, connection: AllowedConnection) -> dict[str, 
     """Return a connection for JSON, with what the matrix says of it."""
     from infra.plan.cloud.zones import network_of, zone_breach
 
-    breach = zone_breach(plan, connection)
+    seen = zone_breach(plan, connection)
+    breach = {"rule": seen.rule, "clause": seen.clause, "problem": seen.problem.en} if seen else None
     return {
         "from": str(connection.source),
         "from_zone": network_of(connection.source),
@@ -65,7 +66,7 @@ def connection_row(plan: CloudPlan, connection: AllowedConnection) -> dict[str, 
         "origin": connection.origin,
         "why": connection.why,
         "declared_at": connection.declared_at,
-        "breach": None if breach is None else {"rule": breach.rule, "clause": breach.clause, "problem": breach.problem},
+        "breach": breach,
     }
 
 

@@ -60,7 +60,7 @@ def test_without_an_id_it_lists_the_number_of_each_kind() -> None:
         ),
         ("agencies", ["vn83-catinh", "Công an tỉnh Bến Tre", "2020-06-01"]),
         ("components", ["vn83-portal/db", "database", "database", "L", "3", "300", "5432"]),
-        ("flows", ["vn83-portal/web → vn83-portal/app:8081", "yes", "requests of the pages"]),
+        ("flows", ["vn83-portal/web → vn83-portal/app:8081", "yes", "yêu cầu từ giao diện web"]),
         ("peers", ["ngsp", "partner", "203.0.113.0/28", "ngsp.example"]),
         ("kpis", ["DG-04", "Mức độ hài lòng về giải quyết thủ tục hành chính"]),
         ("indices", ["X-01 2020", "44", "44 of 63"]),

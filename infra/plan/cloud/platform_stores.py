@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from infra.plan.cloud.sentences import Sentence
 from infra.plan.cloud.values import QUEUE_OPERATOR
 from telemetry.errors import Fault, declaration_fault
 
@@ -24,14 +25,14 @@ class UnservedComponent:
 
     rule: str
     declared: Component
-    problem: str
-    remedy: str
+    problem: Sentence
+    remedy: Sentence
 
     @property
     def fault(self) -> Fault:
         """Return it as a fault of the line that declares the component."""
-        problem = f"{self.rule}: {self.problem}"
-        return declaration_fault(self.declared.declared_at, "components.csv", self.declared.path, problem, self.remedy)
+        declared, problem = self.declared, f"{self.rule}: {self.problem.en}"
+        return declaration_fault(declared.declared_at, "components.csv", declared.path, problem, self.remedy.en)
 
 
 def unserved_components(plan: CloudPlan, system: SystemPlan) -> Iterator[UnservedComponent]:
@@ -39,12 +40,24 @@ def unserved_components(plan: CloudPlan, system: SystemPlan) -> Iterator[Unserve
     for planned in system.components:
         declared = planned.declared
         if declared.kind == "queue" and QUEUE_OPERATOR not in plan.declaration.ground.engines:
-            problem = "no operator of the cluster runs queues, so that target kubernetes refuses it"
-            remedy = f"write version in [ground.engines.{QUEUE_OPERATOR}] of cloud.toml, or use a peer outside"
+            problem = Sentence(
+                "no operator of the cluster runs queues, so that target kubernetes refuses it",
+                "Cụm chưa có bộ vận hành hàng đợi bản tin, nên không triển khai được trên Kubernetes",
+            )
+            remedy = Sentence(
+                f"write version in [ground.engines.{QUEUE_OPERATOR}] of cloud.toml, or use a peer outside",
+                f"Ghi phiên bản (version) trong [ground.engines.{QUEUE_OPERATOR}] của cloud.toml, hoặc dùng dịch vụ "
+                "bên ngoài",
+            )
             yield UnservedComponent("queue-operator", declared, problem, remedy)
         elif declared.kind == "objects" and "objects" not in plan.declaration.platform:
-            problem = "the platform has no object store for its bucket"
-            remedy = "declare [platform.objects] in cloud.toml with its address or namespace"
+            problem = Sentence(
+                "the platform has no object store for its bucket", "Nền tảng chưa có kho đối tượng cho kho tệp này"
+            )
+            remedy = Sentence(
+                "declare [platform.objects] in cloud.toml with its address or namespace",
+                "Khai báo [platform.objects] trong cloud.toml, kèm địa chỉ hoặc namespace",
+            )
             yield UnservedComponent("object-store", declared, problem, remedy)
 
 

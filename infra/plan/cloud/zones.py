@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from infra.plan.cloud.connections import EDGE_PORT
 from infra.plan.cloud.names import CLUSTER_API
+from infra.plan.cloud.sentences import NETWORKS_VI, Sentence
 from telemetry.core.cloud.zone_matrix import MATRIX
 
 if TYPE_CHECKING:
@@ -22,19 +23,24 @@ if TYPE_CHECKING:
     from telemetry.core.cloud.zone_matrix import CellRule, Network
 
 ZoneRule = Literal["flow-zone", "system-apart", "egress-closed"]
-CELL_TITLES: Mapping[CellRule, str] = MappingProxyType({
-    "https": "443",
-    "https-or-gateway-port": "443, a gateway's own port",
-    "gateway-called": "to a gateway",
-    "gateway-calls": "from a gateway",
-    "declared": "declared",
-    "own-system": "own system",
-    "own-system-to-level-2": "own system, to level 2",
-    "own-system-or-gateway": "own system; others: gateway from level 3",
-    "services": "services of the platform",
-    "named-hosts": "named hosts, to level 3",
-    "administration": "figures, administration",
-})  # fmt: skip
+CELL_TITLES: Mapping[CellRule, Sentence] = MappingProxyType(
+    {
+        "https": Sentence("443", "cổng 443"),
+        "https-or-gateway-port": Sentence("443, a gateway's own port", "cổng 443, hoặc cổng riêng của cổng kết nối"),
+        "gateway-called": Sentence("to a gateway", "đến cổng kết nối"),
+        "gateway-calls": Sentence("from a gateway", "từ cổng kết nối"),
+        "declared": Sentence("declared", "kết nối đã khai báo"),
+        "own-system": Sentence("own system", "trong cùng hệ thống"),
+        "own-system-to-level-2": Sentence("own system, to level 2", "trong cùng hệ thống, đến cấp độ 2"),
+        "own-system-or-gateway": Sentence(
+            "own system; others: gateway from level 3",
+            "trong cùng hệ thống; từ cấp độ 3 đến hệ thống khác qua cổng kết nối",
+        ),
+        "services": Sentence("services of the platform", "dịch vụ nền tảng"),
+        "named-hosts": Sentence("named hosts, to level 3", "máy chủ có tên cụ thể, đến cấp độ 3"),
+        "administration": Sentence("figures, administration", "số liệu giám sát, quản trị"),
+    }
+)
 _EVERYWHERE = frozenset({"dns", "time", "logs", "metrics", CLUSTER_API})
 SERVICES_BY_ZONE: Mapping[Network, frozenset[str]] = MappingProxyType({
     "edge": frozenset({"dns", "time", "logs", "metrics"}),
@@ -51,8 +57,8 @@ class ZoneBreach:
 
     rule: ZoneRule
     clause: str
-    problem: str
-    remedy: str
+    problem: Sentence
+    remedy: Sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,27 +114,57 @@ def _breach_of(seen: _Pass, cell: CellRule | None) -> ZoneBreach:
     source, target = network_of(seen.connection.source), network_of(seen.connection.target)
     clause = f"TCVN 14423:2026 {seen.level + 2}.12.2.4"
     ends = f"{seen.connection.source} ({source}) → {seen.connection.target} ({target})"
+    from_vi, to_vi = NETWORKS_VI[source], NETWORKS_VI[target]
+    ends_vi = f"Kết nối {seen.connection.source} ({from_vi}) → {seen.connection.target} ({to_vi})"
     if cell == "named-hosts":
         if seen.level >= 4:
-            problem = f"{ends} leaves the cloud directly, which ends at level 4"
-            return ZoneBreach("egress-closed", f"{clause} g", problem, "declare the flow to platform:proxy instead")
-        problem = f"{ends} leaves the cloud for no named host"
-        return ZoneBreach("egress-closed", f"{clause} d", problem, "declare the peer's hosts in cloud.toml")
+            problem = Sentence(
+                f"{ends} leaves the cloud directly, which ends at level 4",
+                f"{ends_vi} đi thẳng ra ngoài đám mây, không được phép từ cấp độ 4",
+            )
+            remedy = Sentence("declare the flow to platform:proxy instead", "Khai báo kết nối qua platform:proxy")
+            return ZoneBreach("egress-closed", f"{clause} g", problem, remedy)
+        problem = Sentence(
+            f"{ends} leaves the cloud for no named host", f"{ends_vi} đi ra ngoài đám mây mà không nêu tên máy chủ"
+        )
+        remedy = Sentence(
+            "declare the peer's hosts in cloud.toml", "Khai báo máy chủ (hosts) của bên ngoài trong cloud.toml"
+        )
+        return ZoneBreach("egress-closed", f"{clause} d", problem, remedy)
     if cell and len(_component_ends(seen.connection)) == 2 and not seen.is_within_system and seen.level >= 3:
-        problem = f"{ends} passes from one system to another, at level {seen.level}"
-        remedy = "call a component of kind gateway in the other system's zone server"
+        problem = Sentence(
+            f"{ends} passes from one system to another, at level {seen.level}",
+            f"{ends_vi} đi từ hệ thống này sang hệ thống khác, ở cấp độ {seen.level}",
+        )
+        remedy = Sentence(
+            "call a component of kind gateway in the other system's zone server",
+            "Kết nối đến thành phần loại cổng kết nối (gateway) trong vùng máy chủ nội bộ của hệ thống kia",
+        )
         return ZoneBreach("system-apart", "331 Art. 30.8.a", problem, remedy)
-    allowed = f"allows only: {CELL_TITLES[cell]}" if cell else "is closed"
-    problem = f"{ends} port {seen.connection.port}: the way {source} → {target} {allowed}"
+    allowed = f"allows only: {CELL_TITLES[cell].en}" if cell else "is closed"
+    allowed_vi = f"chỉ cho phép: {CELL_TITLES[cell].vi}" if cell else "bị chặn"
+    problem = Sentence(
+        f"{ends} port {seen.connection.port}: the way {source} → {target} {allowed}",
+        f"{ends_vi} cổng {seen.connection.port}: chiều từ {from_vi} đến {to_vi} {allowed_vi}",
+    )
     return ZoneBreach("flow-zone", clause, problem, _remedy(seen))
 
 
-def _remedy(seen: _Pass) -> str:
+def _remedy(seen: _Pass) -> Sentence:
     if seen.connection.source.kind == "outside" and seen.target is not None:
-        return "give the system an exposure that the party is in, and let it call a component in zone dmz"
+        return Sentence(
+            "give the system an exposure that the party is in, and let it call a component in zone dmz",
+            "Mở hệ thống ra mạng của bên gọi (exposure), và để bên đó kết nối đến thành phần trong vùng DMZ",
+        )
     if seen.connection.target.kind == "outside":
-        return "let a component of kind gateway call the party"
-    return "let the flow pass a component in a zone between them, or remove it"
+        return Sentence(
+            "let a component of kind gateway call the party",
+            "Để thành phần loại cổng kết nối (gateway) kết nối đến bên ngoài",
+        )
+    return Sentence(
+        "let the flow pass a component in a zone between them, or remove it",
+        "Cho kết nối đi qua thành phần trong một vùng trung gian, hoặc bỏ kết nối",
+    )
 
 
 def _is_https_or_gateway_port(seen: _Pass) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import asin, cos, radians, sin, sqrt
 from typing import TYPE_CHECKING, Final
 
+from infra.plan.cloud.sentences import Sentence
 from infra.policy.cloud.breach import CloudBreach, component_breach, shared_breach, system_breach, systems_under
 
 if TYPE_CHECKING:
@@ -28,10 +29,15 @@ def check_availability(plan: CloudPlan) -> Iterator[CloudBreach]:
         planes = plan.declaration.ground.control_planes
         if planes < LEAST_CONTROL_PLANES:
             count = "1 control plane" if planes == 1 else f"{planes} control planes"
-            problem = f"the cluster has {count}, and stops with one of them"
+            problem = Sentence(
+                f"the cluster has {count}, and stops with one of them",
+                f"Cụm chỉ có {planes} máy điều khiển, ngừng hoạt động khi một máy hỏng",
+            )
             most = LEAST_CONTROL_PLANES
-            remedy = (
-                f"run {most} on machines of their own, then write control_planes = {most} in [ground] of cloud.toml"
+            remedy = Sentence(
+                f"run {most} on machines of their own, then write control_planes = {most} in [ground] of cloud.toml",
+                f"Chạy {most} máy điều khiển trên các máy riêng, rồi ghi control_planes = {most} trong [ground] của "
+                "cloud.toml",
             )
             yield shared_breach("replicas", system, problem, remedy, plan.declaration.ground.declared_at)
     for system in systems_under(plan, "site-spare"):
@@ -43,20 +49,33 @@ def _instance_breaches(system: SystemPlan) -> Iterator[CloudBreach]:
         component = planned.declared
         least = LEAST_INSTANCES.get(component.kind, 0)
         if component.least < least:
-            problem = f"runs {component.least} of the {least} instances that level {system.declared.level} asks for"
-            yield component_breach("replicas", system, component, problem, f"write least = {least} in components.csv")
+            level = system.declared.level
+            problem = Sentence(
+                f"runs {component.least} of the {least} instances that level {level} asks for",
+                f"Chạy {component.least} trong {least} bản mà cấp độ {level} yêu cầu",
+            )
+            remedy = Sentence(f"write least = {least} in components.csv", f"Ghi least = {least} trong components.csv")
+            yield component_breach("replicas", system, component, problem, remedy)
 
 
 def _spare_breaches(plan: CloudPlan, system: SystemPlan) -> Iterator[CloudBreach]:
     sites = plan.declaration.sites
     main, spare = sites.get(system.declared.site), sites.get(system.declared.spare_site)
-    remedy = f"declare a spare site at least {LEAST_SPARE_KM:g} km away: spare_site"
+    remedy = Sentence(
+        f"declare a spare site at least {LEAST_SPARE_KM:g} km away: spare_site",
+        f"Khai báo địa điểm dự phòng cách ít nhất {LEAST_SPARE_KM:g} km: spare_site",
+    )
     if main is None or spare is None:
-        yield system_breach("site-spare", system, "has no spare site", remedy)
+        problem = Sentence("has no spare site", "Chưa có địa điểm dự phòng")
+        yield system_breach("site-spare", system, problem, remedy)
         return
     distance = distance_km(main, spare)
     if distance < LEAST_SPARE_KM:
-        yield system_breach("site-spare", system, f"its spare site {spare.id} is {distance:.0f} km away", remedy)
+        problem = Sentence(
+            f"its spare site {spare.id} is {distance:.0f} km away",
+            f"Địa điểm dự phòng {spare.id} chỉ cách {distance:.0f} km",
+        )
+        yield system_breach("site-spare", system, problem, remedy)
 
 
 def distance_km(one: Site, other: Site) -> float:

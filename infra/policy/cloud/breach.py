@@ -10,6 +10,7 @@ from infra.policy.cloud.catalogue import CLOUD_RULES
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from infra.plan.cloud.sentences import Sentence
     from infra.plan.cloud.values import CloudPlan, SystemPlan
     from telemetry.core.cloud.values import Component
 
@@ -27,8 +28,8 @@ class CloudBreach:
 
     rule: str
     place: str
-    problem: str
-    remedy: str
+    problem: Sentence
+    remedy: Sentence
     level: int = 1
     declared_at: str = ""
     clause: str = ""
@@ -57,7 +58,9 @@ def highest_level(plan: CloudPlan) -> int:
     return max((system.declared.level for system in all_systems(plan)), default=1)
 
 
-def system_breach(rule: str, system: SystemPlan, problem: str, remedy: str, *, is_hint: bool = False) -> CloudBreach:
+def system_breach(
+    rule: str, system: SystemPlan, problem: Sentence, remedy: Sentence, *, is_hint: bool = False
+) -> CloudBreach:
     """Return a breach at a system."""
     declared = system.declared
     return CloudBreach(
@@ -66,13 +69,15 @@ def system_breach(rule: str, system: SystemPlan, problem: str, remedy: str, *, i
 
 
 def shared_breach(
-    rule: str, system: SystemPlan, problem: str, remedy: str, declared_at: str, *, is_hint: bool = False
+    rule: str, system: SystemPlan, problem: Sentence, remedy: Sentence, declared_at: str, *, is_hint: bool = False
 ) -> CloudBreach:
     """Return a breach at a system by what all systems share, at the line of cloud.toml that declares it, if any."""
     level = system.declared.level
     return CloudBreach(rule, system.id, problem, remedy, level, declared_at or "cloud.toml", is_hint=is_hint)
 
 
-def component_breach(rule: str, system: SystemPlan, component: Component, problem: str, remedy: str) -> CloudBreach:
+def component_breach(
+    rule: str, system: SystemPlan, component: Component, problem: Sentence, remedy: Sentence
+) -> CloudBreach:
     """Return a breach at a component of a system."""
     return CloudBreach(rule, component.path, problem, remedy, system.declared.level, declared_at=component.declared_at)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from infra.plan.cloud.sentences import Sentence, day_vi
 from infra.policy.catalogue import Finding
 from infra.policy.cloud.availability import check_availability
 from infra.policy.cloud.catalogue import CLOUD_RULES
@@ -79,7 +80,11 @@ def _finding(plan: CloudPlan, breach: CloudBreach) -> Finding:
     exception = find_exception(plan.declaration, breach, plan.today)
     if exception is not None:
         severity = "advisory"
-        problem = f"{problem}; excepted until {exception.until} by {exception.by}"
+        until_vi = f"; ngoại lệ đến {day_vi(exception.until)} do {exception.by}" if exception.until else ""
+        problem = Sentence(
+            f"{problem.en}; excepted until {exception.until} by {exception.by}", f"{problem.vi}{until_vi}"
+        )
     return Finding(
-        breach.rule, breach.where, problem, breach.remedy, severity, breach.clause or rule.clause(breach.level)
-    )
+        breach.rule, breach.where, problem.en, breach.remedy.en, severity, breach.clause or rule.clause(breach.level),
+        problem.vi, breach.remedy.vi,
+    )  # fmt: skip

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from infra.plan.cloud.sentences import NETWORKS_VI, Sentence
 from infra.policy.cloud.breach import CLOUD, CloudBreach, component_breach, shared_breach, system_breach, systems_under
-from infra.policy.secret_scan import PLAIN_TEXT_REMEDY, secret_kind_in
+from infra.policy.secret_scan import PLAIN_TEXT_REMEDY, SECRET_KINDS_VI, secret_kind_in
 from telemetry.core.cloud.values import DATA_ZONE_KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from infra.plan.cloud.values import CloudPlan
+
+_PLAIN_TEXT_REMEDY: Final = Sentence(
+    PLAIN_TEXT_REMEDY, "Đọc khi chạy từ tệp hoặc kho bí mật, và coi giá trị này là đã bị lộ"
+)
 
 
 def check_data(plan: CloudPlan) -> Iterator[CloudBreach]:
@@ -31,33 +36,55 @@ def _transit_breaches(plan: CloudPlan) -> Iterator[CloudBreach]:
         yield CloudBreach(
             "tls",
             str(ends[0]),
-            f"{flow.source} → {flow.target} port {flow.port} has no TLS",
-            "serve it with a certificate of ours, at least TLS 1.2, and remove tls = no",
+            Sentence(
+                f"{flow.source} → {flow.target} port {flow.port} has no TLS",
+                f"Kết nối {flow.source} → {flow.target} cổng {flow.port} không có TLS",
+            ),
+            Sentence(
+                "serve it with a certificate of ours, at least TLS 1.2, and remove tls = no",
+                "Cung cấp dịch vụ bằng chứng thư của hệ thống, tối thiểu TLS 1.2, rồi bỏ tls = no",
+            ),
             max(systems[end.system].declared.level for end in ends),
             flow.declared_at,
         )
     for system in systems.values():
         if system.declared.exposure != "none" and not system.declared.host:
-            problem = f"is exposed to {system.declared.exposure} without a host name: it can have no certificate"
-            yield system_breach("tls", system, problem, "declare its host")
+            exposure = system.declared.exposure
+            problem = Sentence(
+                f"is exposed to {exposure} without a host name: it can have no certificate",
+                f"Mở ra {NETWORKS_VI[exposure]} mà không có tên miền, nên không thể có chứng thư",
+            )
+            yield system_breach("tls", system, problem, Sentence("declare its host", "Khai báo tên miền (host)"))
 
 
 def _rest_breaches(plan: CloudPlan) -> Iterator[CloudBreach]:
     ground = plan.declaration.ground
     for system in systems_under(plan, "at-rest"):
         if not ground.storage_encrypted:
-            remedy = "use a type that is, then write storage_encrypted = true in [ground] of cloud.toml"
-            yield shared_breach("at-rest", system, "volumes are not encrypted", remedy, ground.declared_at)
+            problem = Sentence("volumes are not encrypted", "Ổ đĩa chưa được mã hóa")
+            remedy = Sentence(
+                "use a type that is, then write storage_encrypted = true in [ground] of cloud.toml",
+                "Dùng loại ổ đĩa có mã hóa, rồi ghi storage_encrypted = true trong [ground] của cloud.toml",
+            )
+            yield shared_breach("at-rest", system, problem, remedy, ground.declared_at)
         if not ground.etcd_encrypted:
-            problem = "the cluster stores secrets in plain text"
-            remedy = "encrypt etcd, then write etcd_encrypted = true in [ground] of cloud.toml"
+            problem = Sentence("the cluster stores secrets in plain text", "Cụm lưu thông tin bí mật mà không mã hóa")
+            remedy = Sentence(
+                "encrypt etcd, then write etcd_encrypted = true in [ground] of cloud.toml",
+                "Mã hóa etcd, rồi ghi etcd_encrypted = true trong [ground] của cloud.toml",
+            )
             yield shared_breach("at-rest", system, problem, remedy, ground.declared_at)
         if not any(one.declared.kind in DATA_ZONE_KINDS for one in system.components):
             continue
         for store in plan.declaration.backups:
             if not store.encrypted:
-                problem = f"its copies in {store.id} are not encrypted"
-                remedy = f"encrypt them, then write encrypted = true in the [[backup]] {store.id} of cloud.toml"
+                problem = Sentence(
+                    f"its copies in {store.id} are not encrypted", f"Bản sao trong kho {store.id} chưa được mã hóa"
+                )
+                remedy = Sentence(
+                    f"encrypt them, then write encrypted = true in the [[backup]] {store.id} of cloud.toml",
+                    f"Mã hóa bản sao, rồi ghi encrypted = true trong [[backup]] {store.id} của cloud.toml",
+                )
                 yield shared_breach("at-rest", system, problem, remedy, store.declared_at)
 
 
@@ -66,21 +93,30 @@ def _secret_breaches(plan: CloudPlan) -> Iterator[CloudBreach]:
     for system in systems.values():
         needs = any(one.declared.kind in DATA_ZONE_KINDS for one in system.components)
         if needs and "secrets" not in plan.declaration.platform:
-            problem = "its credentials have no source: no service of the platform holds secrets"
-            yield shared_breach("secret-source", system, problem, "declare [platform.secrets] in cloud.toml", "")
+            problem = Sentence(
+                "its credentials have no source: no service of the platform holds secrets",
+                "Thông tin xác thực không có nguồn: nền tảng chưa có kho bí mật",
+            )
+            remedy = Sentence(
+                "declare [platform.secrets] in cloud.toml", "Khai báo [platform.secrets] trong cloud.toml"
+            )
+            yield shared_breach("secret-source", system, problem, remedy, "")
         for planned in system.components:
             component = planned.declared
             for name, text in (("image", component.image), ("health", component.health)):
                 what = secret_kind_in(text)
                 if what:
-                    problem = f"{name} holds {what}"
-                    yield component_breach("secret-source", system, component, problem, PLAIN_TEXT_REMEDY)
+                    problem = Sentence(f"{name} holds {what}", f"Mục {name} có chứa {SECRET_KINDS_VI[what]}")
+                    yield component_breach("secret-source", system, component, problem, _PLAIN_TEXT_REMEDY)
     for flow in plan.declaration.flows:
         ends = [end for end in (flow.source, flow.target) if end.system in systems]
         what = secret_kind_in(f"{flow.why}\n{flow.no_tls_reason}")
         if what and ends:
             level = max(systems[end.system].declared.level for end in ends)
-            problem = f"the reason of {flow.source} → {flow.target} holds {what}"
+            problem = Sentence(
+                f"the reason of {flow.source} → {flow.target} holds {what}",
+                f"Lý do của kết nối {flow.source} → {flow.target} có chứa {SECRET_KINDS_VI[what]}",
+            )
             yield CloudBreach(
-                "secret-source", str(ends[0]) or CLOUD, problem, PLAIN_TEXT_REMEDY, level, flow.declared_at
+                "secret-source", str(ends[0]) or CLOUD, problem, _PLAIN_TEXT_REMEDY, level, flow.declared_at
             )

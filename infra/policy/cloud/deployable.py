@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from infra.plan.cloud.lock import zones_without_entry
 from infra.plan.cloud.platform_stores import store_port_fault, unserved_components
+from infra.plan.cloud.sentences import NETWORKS_VI, Sentence
 from infra.policy.cloud.breach import CloudBreach, all_systems, component_breach, system_breach
 
 if TYPE_CHECKING:
@@ -32,8 +33,15 @@ def _missing_entries(plan: CloudPlan) -> Iterator[CloudBreach]:
         zones = zones_without_entry(plan.declaration, system.declared)
         if zones:
             named = f"zone {zones[0]} has" if len(zones) == 1 else f"zones {', '.join(zones)} have"
-            problem = f"{named} no address slot in cloud.lock, without which it is neither rendered nor deployed"
-            yield system_breach("lock-entry", system, problem, "run `motcua cloud lock` and commit cloud.lock")
+            named_vi = ", ".join(NETWORKS_VI[zone] for zone in zones)
+            problem = Sentence(
+                f"{named} no address slot in cloud.lock, without which it is neither rendered nor deployed",
+                f"Chưa cấp địa chỉ trong cloud.lock cho {named_vi}, nên chưa triển khai được",
+            )
+            remedy = Sentence(
+                "run `motcua cloud lock` and commit cloud.lock", "Chạy `motcua cloud lock` rồi lưu cloud.lock"
+            )
+            yield system_breach("lock-entry", system, problem, remedy)
 
 
 def _repeated_hosts(plan: CloudPlan) -> Iterator[CloudBreach]:
@@ -44,8 +52,12 @@ def _repeated_hosts(plan: CloudPlan) -> Iterator[CloudBreach]:
         other = first.setdefault(host, system) if host else system
         if other is not system:
             at = f" ({other.declared.declared_at})" if other.declared.declared_at else ""
-            problem = f"has the host {host}, as has {other.id}{at}: people could reach one of them only"
-            yield system_breach("host-once", system, problem, "give each system a host of its own")
+            problem = Sentence(
+                f"has the host {host}, as has {other.id}{at}: people could reach one of them only",
+                f"Tên miền {host} trùng với hệ thống {other.id}{at}: chỉ truy cập được một trong hai hệ thống",
+            )
+            remedy = Sentence("give each system a host of its own", "Đặt cho mỗi hệ thống một tên miền riêng")
+            yield system_breach("host-once", system, problem, remedy)
 
 
 def _unserved_breaches(plan: CloudPlan, system: SystemPlan) -> Iterator[CloudBreach]:
@@ -58,6 +70,11 @@ def _store_port_breaches(plan: CloudPlan) -> Iterator[CloudBreach]:
         fault = store_port_fault(plan, connection)
         if fault is not None:
             level = plan.system(connection.target.system).declared.level
-            problem = f"{fault.field}: {fault.problem}"
+            problem = Sentence(
+                f"{fault.field}: {fault.problem}",
+                f"Kết nối {connection.source} → {connection.target} dùng cổng {connection.port}, "
+                "khác cổng của kho đối tượng",
+            )
+            remedy = Sentence(fault.remedy, "Ghi đúng cổng của kho đối tượng trong flows.csv")
             place = str(connection.source) if connection.source.kind == "component" else str(connection.target)
-            yield CloudBreach("object-store", place, problem, fault.remedy, level, connection.declared_at)
+            yield CloudBreach("object-store", place, problem, remedy, level, connection.declared_at)

@@ -8,13 +8,14 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from infra.plan.cloud.sentences import day_vi, number_vi
 from infra.plan.cloud.zones import zone_breach
 from infra.policy.cloud.catalogue import CLOUD_RULES
 from infra.policy.cloud.clauses import CLAUSES_BY_LEVEL, clause_counts
-from infra.policy.cloud.dossier_findings import vietnamese_text
 from infra.policy.cloud.dossier_words import (
     BUILT,
     COMPONENT_KINDS,
+    COUNTRIES,
     DATA,
     DECREES,
     ENDS,
@@ -49,8 +50,8 @@ def build_dossier(plan: CloudPlan, system: SystemPlan, name_vi: str, findings: S
     return ReportDocument(
         f"Thuyết minh cấp độ: {name_vi}",
         (
-            f"Lập ngày {_day(plan.today)} từ khai báo của hệ thống {system.id}, {STAGES[plan.stage]}.",
-            "Phục vụ hồ sơ đề xuất cấp độ (Điều 22 Nghị định 331/2026/NĐ-CP).",
+            f"Lập ngày {_day(plan.today)} từ khai báo của hệ thống {system.id}.",
+            f"Phục vụ hồ sơ đề xuất cấp độ (Điều 22 Nghị định 331/2026/NĐ-CP), {STAGES[plan.stage]}.",
             "Tài liệu liệt kê những gì đã khai báo và kết quả đối chiếu tự động.",
             "Tài liệu không thay cho thẩm định và không kết luận hệ thống đã đáp ứng tiêu chuẩn.",
         ),
@@ -77,15 +78,20 @@ def _place(finding: Finding) -> str:
 
 
 def _day(day: date | None) -> str:
-    return f"{day:%d/%m/%Y}" if day else UNKNOWN
-
-
-def _number(number: int) -> str:
-    return f"{number:,}".replace(",", ".")
+    return day_vi(day) if day else UNKNOWN
 
 
 def _cores(millicores: int) -> str:
     return f"{millicores / 1000:g}".replace(".", ",") + " lõi"
+
+
+def _memory(mb: int) -> str:
+    """Return a memory in GB, of 1,024 MB.
+
+    >>> _memory(512), _memory(17_408)
+    ('0,5 GB', '17 GB')
+    """
+    return f"{mb / 1024:.4g}".replace(".", ",") + " GB"
 
 
 def _span(seconds: int) -> str:
@@ -155,10 +161,11 @@ def _scope(system: SystemPlan) -> ReportSection:
 def _data(plan: CloudPlan, system: SystemPlan) -> ReportSection:
     hosted, sites = system.declared, plan.declaration.sites
     places = [hosted.site, hosted.spare_site, *(store.site for store in plan.declaration.backups)]
-    stored = sorted({f"{one} ({sites[one].country})" for one in places if one in sites})
+    countries = {one: sites[one].country for one in places if one in sites}
+    stored = sorted(f"{one} ({COUNTRIES.get(country, country)})" for one, country in countries.items())
     rows = (
         ("Loại dữ liệu quan trọng nhất", DATA[hosted.data]),
-        ("Số chủ thể dữ liệu cá nhân", _number(hosted.subjects)),
+        ("Số chủ thể dữ liệu cá nhân", number_vi(hosted.subjects)),
         ("Nơi lưu trữ, kể cả bản sao", ", ".join(stored) or UNKNOWN),
     )
     return ReportSection("Dữ liệu xử lý", (), ("Nội dung", "Khai báo"), rows)
@@ -185,8 +192,8 @@ def _zones(system: SystemPlan) -> ReportSection:
     rows = tuple(
         (
             ZONES[zone.zone], zone.namespace, zone.cidr or "chưa cấp",
-            f"{_cores(zone.quota.cpu_millicores)}, {_number(zone.quota.memory_mb)} MB",
-            f"{_number(zone.quota.disk_gb)} GB" if zone.quota.disk_gb else "–",
+            f"{_cores(zone.quota.cpu_millicores)}, {_memory(zone.quota.memory_mb)}",
+            f"{number_vi(zone.quota.disk_gb)} GB" if zone.quota.disk_gb else "–",
         )
         for zone in system.zones
     )  # fmt: skip
@@ -200,8 +207,8 @@ def _applications(system: SystemPlan) -> ReportSection:
         (
             one.declared.id, COMPONENT_KINDS[one.declared.kind], ZONES[one.declared.zone],
             _instances(one.declared.least, one.declared.most),
-            f"{_cores(one.size.cpu_millicores)}, {_number(one.size.memory_mb)} MB",
-            f"{_number(one.declared.disk_gb)} GB" if one.declared.disk_gb else "–",
+            f"{_cores(one.size.cpu_millicores)}, {_memory(one.size.memory_mb)}",
+            f"{number_vi(one.declared.disk_gb)} GB" if one.declared.disk_gb else "–",
             _ports(one.declared), one.declared.image or "–",
         )
         for one in system.components
@@ -257,11 +264,11 @@ def _copies(plan: CloudPlan, system: SystemPlan) -> ReportSection:
         for store in plan.declaration.backups
     )  # fmt: skip
     return ReportSection(
-        "Sao lưu và phục hồi",
+        "Sao lưu và khôi phục",
         (
             f"Mức mất dữ liệu tối đa (RPO) {_span(hosted.rpo_s)}, do chủ quản cam kết.",
-            f"Thời gian phục hồi tối đa (RTO) {_span(hosted.rto_s)}, do chủ quản cam kết.",
-            f"Lần diễn tập phục hồi gần nhất: {proven}.",
+            f"Thời gian khôi phục tối đa (RTO) {_span(hosted.rto_s)}, do chủ quản cam kết.",
+            f"Lần diễn tập khôi phục gần nhất: {proven}.",
         ),
         ("Kho bản sao", "Địa điểm", "Loại lưu trữ", "Chu kỳ", "Mã hóa", "Chống sửa, xóa"),
         rows,
@@ -343,11 +350,11 @@ def _open_points(findings: Sequence[Finding]) -> ReportSection:
     """Return a row for each thing that is wrong, with its remedy and all its places."""
     places: dict[tuple[bool, str, str, str, str], list[str]] = {}
     for one in findings:
-        key = (one.severity != "mandatory", one.rule, one.problem, one.remedy, _clause(one.clause))
+        key = (one.severity != "mandatory", one.rule, one.problem_vi, one.remedy_vi, _clause(one.clause))
         places.setdefault(key, []).append(one.where)
     rows = tuple(
         (
-            "Lưu ý" if is_hint else "Bắt buộc", _rule_title(rule), vietnamese_text(problem), vietnamese_text(remedy),
+            "Lưu ý" if is_hint else "Bắt buộc", _rule_title(rule), problem, remedy,
             ", ".join(sorted(where)), clause or "–",
         )
         for (is_hint, rule, problem, remedy, clause), where in sorted(places.items())

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from infra.plan.cloud.sentences import NETWORKS_VI
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -21,13 +23,8 @@ DATA: Final[Mapping[str, str]] = {
     "sensitive": "Dữ liệu cá nhân nhạy cảm",
     "secret": "Bí mật nhà nước",
 }
-ZONES: Final[Mapping[str, str]] = {
-    "edge": "Vùng mạng biên",
-    "dmz": "Vùng DMZ",
-    "server": "Vùng máy chủ nội bộ",
-    "database": "Vùng cơ sở dữ liệu",
-    "manage": "Vùng quản trị",
-}
+COUNTRIES: Final[Mapping[str, str]] = {"VN": "Việt Nam"}
+ZONES: Final[Mapping[str, str]] = {zone: words[0].upper() + words[1:] for zone, words in NETWORKS_VI.items()}
 COMPONENT_KINDS: Final[Mapping[str, str]] = {
     "web": "Giao diện web",
     "app": "Ứng dụng",

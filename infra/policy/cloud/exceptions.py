@@ -10,6 +10,7 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING, Final
 
 from infra.plan.cloud.names import drill_name
+from infra.plan.cloud.sentences import Sentence, day_vi
 from infra.policy.cloud.breach import CLOUD, CloudBreach
 from infra.policy.cloud.catalogue import CLOUD_RULES
 
@@ -138,41 +139,73 @@ def check_exceptions(declaration: CloudDeclaration, today: date) -> Iterator[Clo
     """
     for exception in declaration.exceptions:
         if exception.rule in OBJECT_RULES and is_valid(declaration, exception, today):
-            problem, remedy = "its objects are left out of the rule", "mend them before the exception ends"
+            problem = Sentence("its objects are left out of the rule", "Không áp dụng quy tắc này cho các đối tượng")
+            remedy = Sentence("mend them before the exception ends", "Khắc phục trước khi ngoại lệ hết hạn")
             yield CloudBreach(exception.rule, exception.where, problem, remedy, declared_at=exception.declared_at)
         for problem, remedy in _problems(declaration, exception, today):
+            whole = Sentence(
+                f"the exception from {exception.rule} {problem.en}",
+                f"Ngoại lệ của quy tắc {exception.rule} {problem.vi}",
+            )
             yield CloudBreach(
-                "exception-dated",
-                exception.where or CLOUD,
-                f"the exception from {exception.rule} {problem}",
-                remedy,
-                declared_at=exception.declared_at,
+                "exception-dated", exception.where or CLOUD, whole, remedy, declared_at=exception.declared_at
             )
 
 
-def _problems(declaration: CloudDeclaration, exception: PolicyException, today: date) -> Iterator[tuple[str, str]]:
+def _problems(
+    declaration: CloudDeclaration, exception: PolicyException, today: date
+) -> Iterator[tuple[Sentence, Sentence]]:
     """Yield (problem, remedy) of an exception."""
     if exception.rule not in CLOUD_RULES:
-        yield "names no rule", f"name one of {', '.join(sorted(set(CLOUD_RULES) - UNEXCEPTED_RULES))}"
+        rules = ", ".join(sorted(set(CLOUD_RULES) - UNEXCEPTED_RULES))
+        yield (
+            Sentence("names no rule", "không nêu đúng mã quy tắc"),
+            Sentence(f"name one of {rules}", f"Nêu một trong các quy tắc: {rules}"),
+        )
     elif exception.rule in UNEXCEPTED_RULES:
-        yield "is not possible", "remove it: the law leaves no room for it"
+        yield (
+            Sentence("is not possible", "không được phép"),
+            Sentence("remove it: the law leaves no room for it", "Bỏ ngoại lệ: pháp luật không cho phép"),
+        )
     if exception.where != CLOUD and exception.where not in _places(declaration):
-        yield f"names {exception.where!r}, which is not declared", "name a system, system/component or cloud"
+        yield (
+            Sentence(
+                f"names {exception.where!r}, which is not declared", f"nêu nơi chưa khai báo: “{exception.where}”"
+            ),
+            Sentence("name a system, system/component or cloud", "Nêu hệ thống, hệ thống/thành phần, hoặc cloud"),
+        )
     if not exception.why.strip():
-        yield "has no reason", "write why"
+        yield Sentence("has no reason", "không có lý do"), Sentence("write why", "Ghi lý do (why)")
     agency = declaration.agencies.get(exception.by)
     if agency is None or not agency.is_valid_on(today):
-        yield f"is answered for by {exception.by!r}, no agency of today", "name the agency that answers for it: by"
+        yield (
+            Sentence(
+                f"is answered for by {exception.by!r}, no agency of today",
+                f"do “{exception.by}” chịu trách nhiệm, không phải cơ quan còn hiệu lực",
+            ),
+            Sentence("name the agency that answers for it: by", "Nêu cơ quan chịu trách nhiệm (by)"),
+        )
     yield from _end_problems(exception, today)
 
 
-def _end_problems(exception: PolicyException, today: date) -> Iterator[tuple[str, str]]:
+def _end_problems(exception: PolicyException, today: date) -> Iterator[tuple[Sentence, Sentence]]:
+    most = LONGEST_EXCEPTION.days
     if exception.until is None:
-        yield "has no end", f"give it one within {LONGEST_EXCEPTION.days} days: until"
+        yield (
+            Sentence("has no end", "không có ngày hết hạn"),
+            Sentence(f"give it one within {most} days: until", f"Ghi ngày hết hạn trong vòng {most} ngày (until)"),
+        )
     elif exception.until < today:
-        yield f"ended on {exception.until}", "mend what it was for, or decide again"
+        yield (
+            Sentence(f"ended on {exception.until}", f"đã hết hạn ngày {day_vi(exception.until)}"),
+            Sentence("mend what it was for, or decide again", "Khắc phục điểm được miễn, hoặc quyết định lại"),
+        )
     elif exception.until - today > LONGEST_EXCEPTION:
-        yield f"ends in {(exception.until - today).days} days", f"end it within {LONGEST_EXCEPTION.days} days"
+        days = (exception.until - today).days
+        yield (
+            Sentence(f"ends in {days} days", f"còn hiệu lực {days} ngày"),
+            Sentence(f"end it within {most} days", f"Rút ngắn còn tối đa {most} ngày"),
+        )
 
 
 def _places(declaration: CloudDeclaration) -> set[str]:

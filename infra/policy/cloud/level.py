@@ -9,6 +9,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING
 
 from infra.plan.cloud.least_level import refusal_clause
+from infra.plan.cloud.sentences import Sentence, day_vi
 from infra.policy.cloud.breach import CloudBreach, all_systems, system_breach, systems_under
 
 if TYPE_CHECKING:
@@ -34,8 +35,14 @@ def _least_level_breaches(system: SystemPlan) -> Iterator[CloudBreach]:
     yield CloudBreach(
         "level-least",
         system.id,
-        f"{reason.reason_en}: at least {reason.level} ({reason.clause}), not level {declared.level}",
-        f"declare level = {reason.level}, and what that level asks",
+        Sentence(
+            f"{reason.reason_en}: at least {reason.level} ({reason.clause}), not level {declared.level}",
+            f"Theo tiêu chí “{reason.reason_vi}”, cấp độ thấp nhất là {reason.level}, không phải {declared.level}",
+        ),
+        Sentence(
+            f"declare level = {reason.level}, and what that level asks",
+            f"Khai báo level = {reason.level}, cùng những gì cấp độ đó yêu cầu",
+        ),
         declared.level,
         declared_at=declared.declared_at,
         clause=f"331 Art. 8.2; {reason.clause}",
@@ -46,13 +53,24 @@ def _refusals(system: SystemPlan) -> Iterator[CloudBreach]:
     clause = refusal_clause(system.declared)
     if not clause:
         return
-    reason = "holds state secrets" if system.declared.data == "secret" else f"has level {system.declared.level}"
+    level = system.declared.level
+    reason = (
+        Sentence("holds state secrets", "Hệ thống có bí mật nhà nước")
+        if system.declared.data == "secret"
+        else Sentence(f"has level {level}", f"Hệ thống cấp độ {level}")
+    )
     yield CloudBreach(
         "level-refused",
         system.id,
-        f"{reason}, so that no shared cloud may host it: nothing of it is deployed",
-        "host it on machines, networks and stores of its own",
-        system.declared.level,
+        Sentence(
+            f"{reason.en}, so that no shared cloud may host it: nothing of it is deployed",
+            f"{reason.vi}, không được đặt trên đám mây dùng chung: không triển khai thành phần nào",
+        ),
+        Sentence(
+            "host it on machines, networks and stores of its own",
+            "Đặt hệ thống trên máy chủ, mạng và kho lưu trữ riêng",
+        ),
+        level,
         declared_at=system.declared.declared_at,
         clause=clause,
     )
@@ -66,13 +84,23 @@ def _split_hints(plan: CloudPlan) -> Iterator[CloudBreach]:
             other.declared.owner,
             other.declared.host,
         )
-        reason = "the owner and the host name" if same_host else "a database"
+        reason = (
+            Sentence("the owner and the host name", "chủ quản và tên miền")
+            if same_host
+            else Sentence("a database", "một cơ sở dữ liệu")
+        )
         if same_host or frozenset({one.id, other.id}) in shared:
             yield system_breach(
                 "level-split",
                 other,
-                f"shares {reason} with {one.id}: two parts of one system have one level, the highest of both",
-                "declare one system, or write into the dossier why they are two",
+                Sentence(
+                    f"shares {reason.en} with {one.id}: two parts of one system have one level, the highest of both",
+                    f"Dùng chung {reason.vi} với {one.id}: hai phần của một hệ thống có chung cấp độ cao nhất",
+                ),
+                Sentence(
+                    "declare one system, or write into the dossier why they are two",
+                    "Khai báo thành một hệ thống, hoặc giải trình trong hồ sơ vì sao là hai hệ thống",
+                ),
             )
 
 
@@ -93,8 +121,21 @@ def _decision_breaches(plan: CloudPlan) -> Iterator[CloudBreach]:
     for system in systems_under(plan, "decision"):
         decision = system.declared.level_decision
         if decision is None:
-            problem = f"level {system.declared.level} is proposed, and not approved by a decision"
-            yield system_breach("decision", system, problem, "enter number and day: level_decision")
+            level = system.declared.level
+            problem = Sentence(
+                f"level {level} is proposed, and not approved by a decision",
+                f"Cấp độ {level} mới được đề xuất, chưa có quyết định phê duyệt",
+            )
+            remedy = Sentence(
+                "enter number and day: level_decision", "Ghi số và ngày của quyết định vào level_decision"
+            )
+            yield system_breach("decision", system, problem, remedy)
         elif decision.day > plan.today:
-            problem = f"the decision on its level is of {decision.day}, a day to come"
-            yield system_breach("decision", system, problem, "enter the day on which it was signed: level_decision")
+            problem = Sentence(
+                f"the decision on its level is of {decision.day}, a day to come",
+                f"Quyết định phê duyệt cấp độ ghi ngày {day_vi(decision.day)}, chưa tới",
+            )
+            remedy = Sentence(
+                "enter the day on which it was signed: level_decision", "Ghi ngày ký quyết định vào level_decision"
+            )
+            yield system_breach("decision", system, problem, remedy)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from infra.plan.cloud.sentences import NETWORKS_VI, Sentence
 from infra.plan.cloud.zones import zone_breach
 from infra.policy.cloud.breach import CLOUD, CloudBreach, component_breach, shared_breach, system_breach, systems_under
 from infra.policy.rules import is_open_network
@@ -40,8 +41,15 @@ def check_network(plan: CloudPlan) -> Iterator[CloudBreach]:
     yield from _unused_exposures(plan)
     if not plan.declaration.ground.network_policies_enforced:
         for system in systems_under(plan, "egress-closed"):
-            problem = "the cluster does not enforce network policies, so that every way out is open"
-            remedy = "use a plugin that does, then write network_policies_enforced = true in [ground] of cloud.toml"
+            problem = Sentence(
+                "the cluster does not enforce network policies, so that every way out is open",
+                "Cụm không thực thi chính sách mạng, nên mọi chiều ra đều mở",
+            )
+            remedy = Sentence(
+                "use a plugin that does, then write network_policies_enforced = true in [ground] of cloud.toml",
+                "Dùng thành phần mạng có thực thi, rồi ghi network_policies_enforced = true trong [ground] của "
+                "cloud.toml",
+            )
             yield shared_breach("egress-closed", system, problem, remedy, plan.declaration.ground.declared_at)
 
 
@@ -55,13 +63,25 @@ def _zone_breaches(plan: CloudPlan) -> Iterator[CloudBreach]:
                 continue
             for zone in zones:
                 if (zone, site) not in declared:
-                    problem = f"site {site} has no network for zone {zone}, which level {level} asks for"
-                    remedy = f'write {zone} = "…" in [zones.{site}] of cloud.toml'
+                    problem = Sentence(
+                        f"site {site} has no network for zone {zone}, which level {level} asks for",
+                        f"Địa điểm {site} không có mạng cho {NETWORKS_VI[zone]} mà cấp độ {level} yêu cầu",
+                    )
+                    remedy = Sentence(
+                        f'write {zone} = "…" in [zones.{site}] of cloud.toml',
+                        f'Ghi {zone} = "…" trong [zones.{site}] của cloud.toml',
+                    )
                     yield shared_breach("zone-present", system, problem, remedy, "")
             for kind in peer_kinds:
                 if kind not in kinds:
-                    problem = f"no outside network of kind {kind} is declared, which level {level} asks for"
-                    remedy = f"declare a [[peer]] of kind {kind} in cloud.toml"
+                    problem = Sentence(
+                        f"no outside network of kind {kind} is declared, which level {level} asks for",
+                        f"Chưa khai báo {NETWORKS_VI[kind]} mà cấp độ {level} yêu cầu",
+                    )
+                    remedy = Sentence(
+                        f"declare a [[peer]] of kind {kind} in cloud.toml",
+                        f"Khai báo một [[peer]] loại {kind} trong cloud.toml",
+                    )
                     yield shared_breach("zone-present", system, problem, remedy, "")
         yield from _misplaced_databases(system)
 
@@ -70,8 +90,11 @@ def _misplaced_databases(system: SystemPlan) -> Iterator[CloudBreach]:
     for planned in system.components:
         component = planned.declared
         if system.declared.level >= 3 and component.kind == "database" and component.zone != "database":
-            problem = f"a database is in zone {component.zone}"
-            yield component_breach("zone-present", system, component, problem, "move it to zone database")
+            problem = Sentence(
+                f"a database is in zone {component.zone}", f"Cơ sở dữ liệu đặt trong {NETWORKS_VI[component.zone]}"
+            )
+            remedy = Sentence("move it to zone database", "Chuyển sang vùng cơ sở dữ liệu")
+            yield component_breach("zone-present", system, component, problem, remedy)
 
 
 def _flow_breaches(plan: CloudPlan) -> Iterator[CloudBreach]:
@@ -89,8 +112,14 @@ def _flow_breaches(plan: CloudPlan) -> Iterator[CloudBreach]:
                 yield CloudBreach(
                     "flow-declared",
                     _place_of(connection),
-                    f"{connection.source} → {connection.target} port {connection.port}: {end} is every network",
-                    "name the networks that are meant: cidrs of the peer",
+                    Sentence(
+                        f"{connection.source} → {connection.target} port {connection.port}: {end} is every network",
+                        f"Kết nối {connection.source} → {connection.target} cổng {connection.port}: {end} là mọi mạng",
+                    ),
+                    Sentence(
+                        "name the networks that are meant: cidrs of the peer",
+                        "Nêu rõ các mạng (cidrs) của bên ngoài đó",
+                    ),
                     level,
                     connection.declared_at,
                 )
@@ -102,8 +131,14 @@ def _unused_exposures(plan: CloudPlan) -> Iterator[CloudBreach]:
     for system in plan.systems:
         exposure = system.declared.exposure
         if exposure != "none" and system.id not in called:
-            problem = f"is exposed to {exposure}, and no flow from outside reaches it"
-            remedy = 'write a row from outside:PEER in flows.csv, or exposure = "none" without a host'
+            problem = Sentence(
+                f"is exposed to {exposure}, and no flow from outside reaches it",
+                f"Mở ra {NETWORKS_VI[exposure]}, nhưng không có kết nối nào từ bên ngoài đi vào",
+            )
+            remedy = Sentence(
+                'write a row from outside:PEER in flows.csv, or exposure = "none" without a host',
+                'Ghi một dòng từ outside:PEER trong flows.csv, hoặc exposure = "none" và bỏ tên miền (host)',
+            )
             yield system_breach("flow-declared", system, problem, remedy, is_hint=True)
 
 
@@ -135,8 +170,11 @@ def _undeclared_ends(plan: CloudPlan) -> Iterator[CloudBreach]:
                 yield CloudBreach(
                     "flow-declared",
                     _flow_place(flow),
-                    f"{flow.source} → {flow.target} port {flow.port}: {end} is not declared",
-                    "declare it, or remove the flow",
+                    Sentence(
+                        f"{flow.source} → {flow.target} port {flow.port}: {end} is not declared",
+                        f"Kết nối {flow.source} → {flow.target} cổng {flow.port}: {end} chưa được khai báo",
+                    ),
+                    Sentence("declare it, or remove the flow", "Khai báo đầu kết nối này, hoặc bỏ kết nối"),
                     declared_at=flow.declared_at,
                 )
 
@@ -164,8 +202,14 @@ def _administration_breaches(plan: CloudPlan) -> Iterator[CloudBreach]:
                 yield CloudBreach(
                     rule,
                     str(flow.target),
-                    f"port {flow.port}, one of administration, is opened to {flow.source}",
-                    "administer from zone manage, and give people the service's own port",
+                    Sentence(
+                        f"port {flow.port}, one of administration, is opened to {flow.source}",
+                        f"Cổng quản trị {flow.port} được mở cho {flow.source}",
+                    ),
+                    Sentence(
+                        "administer from zone manage, and give people the service's own port",
+                        "Quản trị từ vùng quản trị, và chỉ mở cho người dùng cổng của dịch vụ",
+                    ),
                     systems[flow.target.system],
                     flow.declared_at,
                 )
@@ -184,13 +228,22 @@ def _health_breaches(plan: CloudPlan) -> Iterator[CloudBreach]:
             callers = [one for one in reached.get((system.id, component.id), ()) if one.source.system != system.id]
             for one in callers:
                 if component.health_port == one.port:
-                    problem = f"port {one.port} is for health and administration, and {one.source} may call it"
-                    remedy = "let it call the port of the service"
+                    problem = Sentence(
+                        f"port {one.port} is for health and administration, and {one.source} may call it",
+                        f"Cổng {one.port} dành cho kiểm tra hoạt động và quản trị, nhưng {one.source} được kết nối đến",
+                    )
+                    remedy = Sentence("let it call the port of the service", "Chỉ cho kết nối đến cổng của dịch vụ")
                     yield component_breach("admin-port", system, component, problem, remedy)
             public = {one.port for one in callers if one.source.kind in {"edge", "outside"}}
             if component.health and component.port in public and not component.health_port:
-                problem = f"answers its health at port {component.port}, the port of the service that people call"
-                remedy = "give health and administration a port of their own: health_port"
+                problem = Sentence(
+                    f"answers its health at port {component.port}, the port of the service that people call",
+                    f"Kiểm tra hoạt động dùng cổng {component.port}, là cổng dịch vụ mở cho người dùng",
+                )
+                remedy = Sentence(
+                    "give health and administration a port of their own: health_port",
+                    "Dành cổng riêng cho kiểm tra hoạt động và quản trị (health_port)",
+                )
                 yield component_breach("admin-port", system, component, problem, remedy)
 
 
@@ -198,9 +251,18 @@ def _source_breaches(plan: CloudPlan, system: SystemPlan) -> Iterator[CloudBreac
     offices = [peer for peer in plan.declaration.peers.values() if peer.kind == "office"]
     for peer in offices:
         if not peer.cidrs or any(is_open_network(cidr) for cidr in peer.cidrs):
-            problem = f"administration from office network {peer.id} is from everywhere"
-            remedy = f"write its networks as cidrs of the [[peer]] {peer.id} of cloud.toml"
+            problem = Sentence(
+                f"administration from office network {peer.id} is from everywhere",
+                f"Quản trị từ mạng nội bộ {peer.id} thực tế là từ mọi nơi",
+            )
+            remedy = Sentence(
+                f"write its networks as cidrs of the [[peer]] {peer.id} of cloud.toml",
+                f"Ghi các dải mạng (cidrs) của [[peer]] {peer.id} trong cloud.toml",
+            )
             yield shared_breach("admin-source", system, problem, remedy, peer.declared_at)
     if "vpn" not in plan.declaration.protections:
-        problem = "remote administration passes no declared VPN"
-        yield shared_breach("admin-source", system, problem, "name it in [protections.vpn] of cloud.toml", "")
+        problem = Sentence("remote administration passes no declared VPN", "Quản trị từ xa chưa qua VPN đã khai báo")
+        remedy = Sentence(
+            "name it in [protections.vpn] of cloud.toml", "Khai báo VPN trong [protections.vpn] của cloud.toml"
+        )
+        yield shared_breach("admin-source", system, problem, remedy, "")

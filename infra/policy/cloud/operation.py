@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
+from infra.plan.cloud.sentences import NETWORKS_VI, Sentence, day_vi, number_vi
 from infra.policy.cloud.breach import CLOUD, CloudBreach, highest_level, shared_breach, system_breach, systems_under
 
 if TYPE_CHECKING:
@@ -20,10 +21,14 @@ ENTERPRISE_LOG_DAYS: Final = 365
 LOG_ALARM_SHARE: Final = 0.8
 """The share of the log store from which it is reported as nearly full."""
 ENGINE_NOTICE: Final = timedelta(days=60)
-_SERVICE_REMEDIES: Final[Mapping[PlatformName, str]] = {
-    "time": "declare [platform.time] in cloud.toml",
-    "dns": "declare [platform.dns] in cloud.toml, a resolver that filters",
+_SERVICE_REMEDIES: Final[Mapping[PlatformName, Sentence]] = {
+    "time": Sentence("declare [platform.time] in cloud.toml", "Khai báo [platform.time] trong cloud.toml"),
+    "dns": Sentence(
+        "declare [platform.dns] in cloud.toml, a resolver that filters",
+        "Khai báo [platform.dns] trong cloud.toml, là máy chủ tên miền có lọc",
+    ),
 }
+_SERVICES_VI: Final[Mapping[PlatformName, str]] = {"time": "đồng bộ thời gian", "dns": "tên miền"}
 _DAY_S, _BYTES_PER_GB = 86_400, 10**9
 
 
@@ -37,8 +42,11 @@ def check_operation(plan: CloudPlan) -> Iterator[CloudBreach]:
             yield from _service_breaches(plan, system, name, remedy)
     if not plan.declaration.ground.time_synchronised:
         for system in systems_under(plan, "time"):
-            problem = "the hosts' clocks are not synchronised"
-            remedy = "synchronise them, then write time_synchronised = true in [ground] of cloud.toml"
+            problem = Sentence("the hosts' clocks are not synchronised", "Đồng hồ máy chủ chưa được đồng bộ")
+            remedy = Sentence(
+                "synchronise them, then write time_synchronised = true in [ground] of cloud.toml",
+                "Đồng bộ đồng hồ, rồi ghi time_synchronised = true trong [ground] của cloud.toml",
+            )
             yield shared_breach("time", system, problem, remedy, plan.declaration.ground.declared_at)
     yield from _engine_breaches(plan)
 
@@ -54,27 +62,43 @@ def wanted_log_days(plan: CloudPlan, level: int) -> int:
 def _log_breaches(plan: CloudPlan, system: SystemPlan) -> Iterator[CloudBreach]:
     logs, level = plan.declaration.logs, system.declared.level
     if logs is None:
-        yield shared_breach("log-kept", system, "no store of logs is declared", "declare [logs] in cloud.toml", "")
+        problem = Sentence("no store of logs is declared", "Chưa khai báo kho nhật ký")
+        remedy = Sentence("declare [logs] in cloud.toml", "Khai báo [logs] trong cloud.toml")
+        yield shared_breach("log-kept", system, problem, remedy, "")
         return
     wanted = wanted_log_days(plan, level)
     if logs.keep_days < wanted:
         clause = "333/2026 Art. 20.3" if wanted > LOG_DAYS[level] else ""
-        yield CloudBreach(
-            "log-kept", system.id, f"logs are kept for {logs.keep_days} days, {wanted} are wanted",
-            f"write keep_days = {wanted} in [logs] of cloud.toml", level, logs.declared_at, clause,
-        )  # fmt: skip
+        problem = Sentence(
+            f"logs are kept for {logs.keep_days} days, {wanted} are wanted",
+            f"Nhật ký lưu {logs.keep_days} ngày, yêu cầu {wanted} ngày",
+        )
+        remedy = Sentence(
+            f"write keep_days = {wanted} in [logs] of cloud.toml",
+            f"Ghi keep_days = {wanted} trong [logs] của cloud.toml",
+        )
+        yield CloudBreach("log-kept", system.id, problem, remedy, level, logs.declared_at, clause)
     if level >= 4:
         yield from _log_place_breaches(logs, system)
 
 
 def _log_place_breaches(logs: LogStore, system: SystemPlan) -> Iterator[CloudBreach]:
     if logs.zone in {zone.zone for zone in system.zones}:
-        problem = f"logs are stored in zone {logs.zone}, in which they arise"
-        remedy = 'store them apart, then write zone = "manage" in [logs] of cloud.toml'
+        problem = Sentence(
+            f"logs are stored in zone {logs.zone}, in which they arise",
+            f"Nhật ký lưu tại {NETWORKS_VI[logs.zone]}, cũng là nơi phát sinh",
+        )
+        remedy = Sentence(
+            'store them apart, then write zone = "manage" in [logs] of cloud.toml',
+            'Lưu ở vùng khác, rồi ghi zone = "manage" trong [logs] của cloud.toml',
+        )
         yield shared_breach("log-kept", system, problem, remedy, logs.declared_at)
     if not logs.locked:
-        problem = "stored logs can be changed"
-        remedy = "lock the store, then write locked = true in [logs] of cloud.toml"
+        problem = Sentence("stored logs can be changed", "Nhật ký đã lưu có thể bị sửa")
+        remedy = Sentence(
+            "lock the store, then write locked = true in [logs] of cloud.toml",
+            "Khóa kho nhật ký chống sửa, xóa, rồi ghi locked = true trong [logs] của cloud.toml",
+        )
         yield shared_breach("log-kept", system, problem, remedy, logs.declared_at)
 
 
@@ -86,21 +110,27 @@ def _log_room_breaches(plan: CloudPlan) -> Iterator[CloudBreach]:
     needed_gb = events_per_s * _DAY_S * logs.keep_days * logs.event_bytes / _BYTES_PER_GB
     room_gb = logs.disk_gb * LOG_ALARM_SHARE
     if needed_gb > room_gb:
-        yield CloudBreach(
-            "log-room",
-            CLOUD,
+        disk_gb = f"{-(-needed_gb // LOG_ALARM_SHARE):.0f}"
+        problem = Sentence(
             f"{events_per_s} events/s of {logs.event_bytes} bytes for {logs.keep_days} days are {needed_gb:,.0f} GB; "
             f"the store warns at {room_gb:,.0f} GB",
-            f"write disk_gb = {-(-needed_gb // LOG_ALARM_SHARE):.0f} in [logs] of cloud.toml",
-            highest_level(plan),
-            logs.declared_at,
+            f"{number_vi(events_per_s)} sự kiện/giây, mỗi sự kiện {number_vi(logs.event_bytes)} byte, lưu "
+            f"{logs.keep_days} ngày cần {number_vi(round(needed_gb))} GB; "
+            f"kho cảnh báo từ {number_vi(round(room_gb))} GB",
         )
+        remedy = Sentence(
+            f"write disk_gb = {disk_gb} in [logs] of cloud.toml", f"Ghi disk_gb = {disk_gb} trong [logs] của cloud.toml"
+        )
+        yield CloudBreach("log-room", CLOUD, problem, remedy, highest_level(plan), logs.declared_at)
 
 
-def _service_breaches(plan: CloudPlan, system: SystemPlan, name: PlatformName, remedy: str) -> Iterator[CloudBreach]:
+def _service_breaches(
+    plan: CloudPlan, system: SystemPlan, name: PlatformName, remedy: Sentence
+) -> Iterator[CloudBreach]:
     """Yield a breach when a service is not declared, or a zone of the system may not call it."""
     if name not in plan.declaration.platform:
-        yield shared_breach(name, system, f"the platform has no service {name}", remedy, "")
+        problem = Sentence(f"the platform has no service {name}", f"Nền tảng chưa có dịch vụ {_SERVICES_VI[name]}")
+        yield shared_breach(name, system, problem, remedy, "")
         return
     reached = {
         one.source.namespace
@@ -110,7 +140,10 @@ def _service_breaches(plan: CloudPlan, system: SystemPlan, name: PlatformName, r
     for zone in system.zones:
         runs = any(one.declared.kind != "objects" for one in zone.components)
         if runs and system in plan.systems and zone.namespace not in reached:
-            problem = f"zone {zone.zone} may not call the service {name}"
+            problem = Sentence(
+                f"zone {zone.zone} may not call the service {name}",
+                f"Không có kết nối từ {NETWORKS_VI[zone.zone]} đến dịch vụ {_SERVICES_VI[name]}",
+            )
             yield system_breach(name, system, problem, remedy)
 
 
@@ -119,13 +152,20 @@ def _engine_breaches(plan: CloudPlan) -> Iterator[CloudBreach]:
     for name, last in sorted(ground.engine_ends.items()):
         engine = f"{name} {ground.engines.get(name, '')}".strip()
         if last < plan.today:
-            problem = f"{engine} has had no support since {last}"
+            problem = Sentence(
+                f"{engine} has had no support since {last}", f"{engine} đã hết hỗ trợ từ ngày {day_vi(last)}"
+            )
         elif last - plan.today <= ENGINE_NOTICE:
-            problem = f"the support of {engine} ends on {last}"
+            problem = Sentence(
+                f"the support of {engine} ends on {last}", f"{engine} sẽ hết hỗ trợ vào ngày {day_vi(last)}"
+            )
         else:
             continue
+        remedy = Sentence(
+            f"move to a supported version, then write it and its end in [ground.engines.{name}] of cloud.toml",
+            f"Chuyển sang phiên bản còn hỗ trợ, rồi ghi phiên bản và ngày hết hỗ trợ trong [ground.engines.{name}] của "
+            "cloud.toml",
+        )
         yield CloudBreach(
-            "engine-supported", CLOUD, problem,
-            f"move to a supported version, then write it and its end in [ground.engines.{name}] of cloud.toml", level,
-            ground.declared_at, is_hint=last >= plan.today,
-        )  # fmt: skip
+            "engine-supported", CLOUD, problem, remedy, level, ground.declared_at, is_hint=last >= plan.today
+        )

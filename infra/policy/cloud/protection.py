@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
+from infra.plan.cloud.sentences import Sentence, day_vi
 from infra.policy.cloud.breach import shared_breach, systems_under
 
 if TYPE_CHECKING:
@@ -29,8 +30,11 @@ def check_protections(plan: CloudPlan) -> Iterator[CloudBreach]:
             if _needs(rule, system):
                 protection = plan.declaration.protections.get(rule)
                 problem = _problem(protection, plan.today)
-                if problem:
-                    remedy = f"name it in [protections.{rule}] of cloud.toml, with the evidence and its day"
+                if problem is not None:
+                    remedy = Sentence(
+                        f"name it in [protections.{rule}] of cloud.toml, with the evidence and its day",
+                        f"Khai báo trong [protections.{rule}] của cloud.toml, kèm minh chứng và ngày của minh chứng",
+                    )
                     yield shared_breach(rule, system, problem, remedy, protection.declared_at if protection else "")
 
 
@@ -41,15 +45,20 @@ def _needs(rule: str, system: SystemPlan) -> bool:
     return rule != "dbf" or any(one.declared.kind == "database" for one in system.components)
 
 
-def _problem(protection: Protection | None, today: date) -> str:
+def _problem(protection: Protection | None, today: date) -> Sentence | None:
     if protection is None:
-        return "the protection is not declared"
+        return Sentence("the protection is not declared", "Chưa khai báo biện pháp")
     if not protection.evidence.strip():
-        return "the protection is declared without evidence"
-    if protection.since > today:
-        return f"the protection begins on {protection.since} only"
-    if protection.evidence_day > today:
-        return f"its evidence is of {protection.evidence_day}, a day to come"
-    if today - protection.evidence_day > LONGEST_EVIDENCE_AGE:
-        return f"its evidence is of {protection.evidence_day}, more than a year ago"
-    return ""
+        return Sentence("the protection is declared without evidence", "Biện pháp chưa có minh chứng")
+    since, day = protection.since, protection.evidence_day
+    if since > today:
+        return Sentence(
+            f"the protection begins on {since} only", f"Biện pháp chỉ bắt đầu áp dụng từ ngày {day_vi(since)}"
+        )
+    if day > today:
+        return Sentence(f"its evidence is of {day}, a day to come", f"Minh chứng ghi ngày {day_vi(day)}, chưa tới")
+    if today - day > LONGEST_EVIDENCE_AGE:
+        return Sentence(
+            f"its evidence is of {day}, more than a year ago", f"Minh chứng ngày {day_vi(day)}, đã quá một năm"
+        )
+    return None

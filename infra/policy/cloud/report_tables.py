@@ -85,6 +85,6 @@ _STYLE = (
     "th,td{border:1px solid #888;padding:2pt 4pt;text-align:left;vertical-align:top;overflow-wrap:break-word}"
     "table{table-layout:auto!important}th,td{width:auto!important}"
     "th{background:#eee}h2{font-size:12pt;margin:1.2em 0 .4em}h1{font-size:16pt}tr,.short{break-inside:avoid}"
-    "h2,.long p{break-after:avoid}.whole{white-space:nowrap}"
+    "h2+table,p+table{margin-top:.5em}h2,.long p{break-after:avoid}.whole{white-space:nowrap}"
     "@media screen{.running-head,.running-foot,.running-page{display:none}}"
 )

@@ -88,7 +88,7 @@ def _drills(plan: CloudPlan, year: int) -> ReportSection:
     )
     columns = ("Hệ thống", "Ngày", "Minh chứng")
     return ReportSection(
-        "Diễn tập phục hồi trong kỳ", (), columns, rows, "Không có diễn tập nào được khai báo trong kỳ."
+        "Diễn tập khôi phục trong kỳ", (), columns, rows, "Không có diễn tập nào được khai báo trong kỳ."
     )
 
 

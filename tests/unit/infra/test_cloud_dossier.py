@@ -53,7 +53,7 @@ def test_an_open_point_says_what_is_wrong_and_its_remedy() -> None:
     section = dossier_of(replace(base_declaration(), ground=ground))["Những điểm còn phải xử lý"]
     (row,) = section.rows
     assert row[2] == "Ổ đĩa chưa được mã hóa"
-    assert row[3] == "Thực hiện, rồi ghi storage_encrypted = true trong [ground] của cloud.toml"
+    assert row[3] == "Dùng loại ổ đĩa có mã hóa, rồi ghi storage_encrypted = true trong [ground] của cloud.toml"
     undecided = with_system(base_declaration(), hosted_system(level_decision=None))
     (row,) = dossier_of(undecided)["Những điểm còn phải xử lý"].rows
     assert "khoản 1 Điều 39 Nghị định 331/2026/NĐ-CP" in row[-1]
@@ -110,7 +110,7 @@ def test_what_is_not_declared_says_so() -> None:
     assert sections["Các vai trò"].rows[0][1] == "vn83-ubnd (chưa khai báo)"
     assert "chưa có quyết định phê duyệt" in sections["Cấp độ và căn cứ"].sentences[0]
     assert {row[2] for row in sections["Vùng mạng và địa chỉ"].rows} == {"chưa cấp"}
-    assert sections["Sao lưu và phục hồi"].empty == "Chưa khai báo kho bản sao nào."
+    assert sections["Sao lưu và khôi phục"].empty == "Chưa khai báo kho bản sao nào."
     assert sections["Kết nối được phép"].empty == "Không khai báo kết nối nào."
 
 
@@ -140,7 +140,7 @@ def test_the_year_counts_systems_by_level_and_the_drills_of_its_period() -> None
     assert (levels["2"], levels["3"], levels["Tổng số"]) == (
         ("1", "0", "1", "1"), ("1", "1", "0", "0"), ("2", "1", "1", "1"),
     )  # fmt: skip
-    assert [row[1] for row in sections["Diễn tập phục hồi trong kỳ"].rows] == ["15/12/2025", "14/12/2026"]
+    assert [row[1] for row in sections["Diễn tập khôi phục trong kỳ"].rows] == ["15/12/2025", "14/12/2026"]
     assert sections["Hệ thống theo chủ quản"].rows == (("Ủy ban nhân dân tỉnh", "vn83-ubnd", "2"),)
 
 

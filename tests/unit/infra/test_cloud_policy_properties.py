@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 SECRET = "postgresql://app:hunter2-very-secret@db/onestop"
 ANSWERED_BY_A_HIGHER_LEVEL = {"level-least"}
+VIETNAMESE = re.compile(r"[À-ỹ]")
+ENGLISH = re.compile(r"\b(?:the|of|is|are|has|have|and|with|its|not|for|at least|write|declare)\b")
 WAYS = {"flow-zone", "system-apart", "egress-closed"}
 """One connection is reported by the rule that fits its level best."""
 
@@ -50,6 +53,20 @@ def raised(declaration: CloudDeclaration) -> CloudDeclaration:
 @given(declarations())
 def test_raising_levels_removes_no_finding(declaration: CloudDeclaration) -> None:
     assert broken(declaration) - broken(raised(declaration)) == set()
+
+
+@sized(40, 500)
+@given(declarations())
+def test_each_finding_has_a_vietnamese_text_without_an_english_sentence(declaration: CloudDeclaration) -> None:
+    for finding in findings(declaration):
+        for text in (finding.problem_vi, finding.remedy_vi):
+            assert VIETNAMESE.search(text), text
+            assert not ENGLISH.search(text), text
+
+
+def test_the_guard_sees_an_english_sentence_in_a_vietnamese_text() -> None:
+    assert ENGLISH.search("Ổ đĩa: volumes are not encrypted")
+    assert not VIETNAMESE.search("volumes are not encrypted")
 
 
 def test_a_rule_holds_for_every_higher_level_and_is_never_less_severe_there() -> None:

@@ -99,7 +99,7 @@ def test_a_retired_centre_is_listed_with_its_devices(edited: Callable[..., Inven
             "~ component vn83-portal/app: size M → L",
         ),
         (
-            "flows.csv", "vn83-portal/app,vn83-identity/api,8443,log-in of officials\n", "",
+            "flows.csv", "vn83-portal/app,vn83-identity/api,8443,cán bộ đăng nhập\n", "",
             "- flow vn83-portal/app → vn83-identity/api:8443",
         ),
         (
