@@ -103,6 +103,15 @@ def require() -> Callable[[str], str]:
 
 
 @pytest.fixture(scope="session")
+def nginx_stream_module() -> Path:
+    """Return Debian's module of nginx for TCP; the image of the proxies has it built in."""
+    path = Path("/usr/lib/nginx/modules/ngx_stream_module.so")
+    if not path.exists():
+        _absent(f"{path} is missing: install Debian package libnginx-mod-stream")
+    return path
+
+
+@pytest.fixture(scope="session")
 def influxd_program() -> str:
     """Return the path of an InfluxDB 2.7 server, from PATH or from the cache that `make influxd` fills."""
     asked = subprocess.run([CHECKOUT / "scripts/influxd/build", "--path"], capture_output=True, text=True, check=False)

@@ -55,6 +55,19 @@ class Guest:
         return any(payload == got for _, got in self.got)
 
 
+class Door:
+    """The broker by another port: one of its own, or that of a proxy."""
+
+    def __init__(self, broker: Mosquitto, port: int) -> None:
+        self.port, self._broker = port, broker
+
+    def text(self) -> str:
+        return self._broker.text()
+
+    def end(self) -> None:
+        """The broker is ended by whoever started it."""
+
+
 class Room:
     """A broker, its authority, and guests whose connections are served while anyone waits."""
 

@@ -12,7 +12,7 @@ import pytest
 
 from telemetry.core.protocol.topics import Topic, topic_filter
 from telemetry.mqtt.link import FAILED, LinkSettings
-from tests.flow.guests import Room
+from tests.flow.guests import Door, Room
 from tests.kubernetes import stack
 from tests.mosquitto import Mosquitto
 from tests.pki import Pki
@@ -102,19 +102,6 @@ def narrow(require: Callable[[str], str], tmp_path: Path) -> Iterator[Doors]:
     files["mosquitto.conf"], found = limit.subn("max_connections 1", files["mosquitto.conf"])
     assert found == 1
     yield from opened(require("mosquitto"), tmp_path, files)
-
-
-class Door:
-    """The broker by another of its ports."""
-
-    def __init__(self, broker: Mosquitto, port: int) -> None:
-        self.port, self._broker = port, broker
-
-    def text(self) -> str:
-        return self._broker.text()
-
-    def end(self) -> None:
-        """The broker is ended by whoever started it."""
 
 
 def worker(doors: Doors, name: str) -> Guest:

@@ -1,4 +1,4 @@
-"""The proxies of Motcua as a hosted system: people's requests through a real nginx to stand-ins."""
+"""The proxies of Motcua as a hosted system in a real nginx: people's requests to stand-ins, devices' to a broker."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import os
 import re
+import socket
 import subprocess
 import threading
 import time
@@ -15,7 +16,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from infra.targets.kubernetes.proxies import CONFIG_FILE, mqtt_configuration, web_configuration
+from telemetry.core.protocol.topics import Topic, topic_filter
+from telemetry.mqtt.link import FAILED, LinkSettings
+from tests.flow.guests import Door, Room
+from tests.mosquitto import Mosquitto
 from tests.own_objects import shipped_own_objects
+from tests.pki import Identity, Pki
 from tests.servers import free_port
 
 if TYPE_CHECKING:
@@ -23,16 +29,42 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+MINE = Topic("vn83-28756", "vn83-28756-kiosk1", "up")
+READ = threading.Event()
+"""Set when a test has read the first message of a stream."""
+
+
 class Echo(BaseHTTPRequestHandler):
     """Answers with its name, the path, and the headers that a proxy sets."""
 
     def do_GET(self) -> None:
-        """Answer."""
+        """Answer; a stream goes on when the test has read its first message, and a websocket returns a line."""
+        if self.path == "/api/v1/events":
+            return self.stream()
+        if self.headers["Upgrade"] == "websocket":
+            return self.return_line()
         names = ("Host", "X-Forwarded-For", "X-Forwarded-Proto")
         text = " ".join([self.server.title, self.path, *(str(self.headers[name]) for name in names)])  # type: ignore[attr-defined]
         self.send_response(200)
         self.end_headers()
         self.wfile.write(text.encode())
+        return None
+
+    def stream(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.end_headers()
+        self.wfile.write(b"data: first\n\n")
+        assert READ.wait(60), "nobody has read the first message: something holds it back"
+        self.wfile.write(b"data: second\n\n")
+
+    def return_line(self) -> None:
+        self.send_response(101)
+        self.send_header("Upgrade", "websocket")
+        self.send_header("Connection", self.headers["Connection"])
+        self.end_headers()
+        self.wfile.write(self.path.encode() + b" " + self.rfile.readline())
+        self.close_connection = True
 
     def log_message(self, *_: object) -> None:
         """Do not log."""
@@ -54,33 +86,45 @@ def in_folder(text: str, folder: Path) -> str:
     return user + text.replace("/tmp/", f"{folder}/").replace("/dev/stdout", f"{folder}/access.log")
 
 
+@contextlib.contextmanager
+def nginx(program: str, folder: Path, text: str, port: int) -> Iterator[None]:
+    """Run nginx with a configuration as long as the block lasts; it listens when the block begins."""
+    (folder / CONFIG_FILE).write_text(in_folder(text, folder))
+    words = [program, "-e", str(folder / "log"), "-c", str(folder / CONFIG_FILE)]
+    with subprocess.Popen(words, stderr=subprocess.DEVNULL) as process:
+        deadline = time.monotonic() + 60
+        while not listens(port):
+            assert process.poll() is None, (folder / "log").read_text()
+            assert time.monotonic() < deadline, (folder / "log").read_text()
+            time.sleep(0.02)
+        yield
+        process.terminate()
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as caller:
+        return caller.connect_ex(("127.0.0.1", port)) == 0
+
+
 @pytest.fixture
-def ask(require: Callable[[str], str], tmp_path: Path) -> Iterator[Callable[..., tuple[int, str, str]]]:
-    program, port = require("nginx"), free_port()
+def people(require: Callable[[str], str], tmp_path: Path) -> Iterator[int]:
+    """Return the port of the proxy of people."""
+    port = free_port()
     with echoing("api") as api, echoing("grafana") as grafana:
         text = web_configuration(port, {"api": f"127.0.0.1:{api}", "grafana": f"127.0.0.1:{grafana}"})
-        (tmp_path / CONFIG_FILE).write_text(in_folder(text, tmp_path))
-        words = [program, "-e", str(tmp_path / "log"), "-c", str(tmp_path / CONFIG_FILE)]
-        with subprocess.Popen(words, stderr=subprocess.DEVNULL) as process:
+        with nginx(require("nginx"), tmp_path, text, port):
+            yield port
 
-            def get(path: str, **headers: str) -> tuple[int, str, str]:
-                with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=60)) as connection:
-                    connection.request("GET", path, headers=headers)
-                    answer = connection.getresponse()
-                    return answer.status, answer.read().decode(), answer.headers.get("Location", "")
 
-            def answers() -> bool:
-                with contextlib.suppress(OSError):
-                    return get("/")[0] == 200
-                assert process.poll() is None, (tmp_path / "log").read_text()
-                return False
+@pytest.fixture
+def ask(people: int) -> Callable[..., tuple[int, str, str]]:
+    def get(path: str, **headers: str) -> tuple[int, str, str]:
+        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", people, timeout=60)) as connection:
+            connection.request("GET", path, headers=headers)
+            answer = connection.getresponse()
+            return answer.status, answer.read().decode(), answer.headers.get("Location", "")
 
-            deadline = time.monotonic() + 60
-            while not answers():
-                assert time.monotonic() < deadline, (tmp_path / "log").read_text()
-                time.sleep(0.02)
-            yield get
-            process.terminate()
+    return get
 
 
 def test_people_reach_pages_and_grafana_and_never_the_figures(ask: Callable[..., tuple[int, str, str]]) -> None:
@@ -90,6 +134,58 @@ def test_people_reach_pages_and_grafana_and_never_the_figures(ask: Callable[...,
     assert ask("/grafana", **given)[::2] == (301, "/grafana/")
     for path in ("/metrics", "/metrics/kpis", "/metricsx", "//metrics", "/%6detrics"):
         assert ask(path, **given)[0] == 404, path
+
+
+def test_live_data_come_message_by_message(people: int) -> None:
+    READ.clear()
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", people, timeout=30)) as connection:
+        connection.request("GET", "/api/v1/events")
+        answer = connection.getresponse()
+        assert answer.readline() == b"data: first\n"
+        READ.set()
+        assert answer.read() == b"\ndata: second\n\n"
+
+
+def test_grafanas_websocket_passes(people: int) -> None:
+    lines = ("GET /grafana/api/live/ws HTTP/1.1", "Host: motcua.example", "Upgrade: websocket", "Connection: Upgrade")
+    with socket.create_connection(("127.0.0.1", people), timeout=60) as caller, caller.makefile("rwb") as stream:
+        stream.write("\r\n".join([*lines, "", ""]).encode())
+        stream.flush()
+        assert b" 101 " in stream.readline()
+        assert {b"Upgrade: websocket\r\n", b"Connection: upgrade\r\n"} <= set(iter(stream.readline, b"\r\n"))
+        stream.write(b"a line\n")
+        stream.flush()
+        assert stream.readline() == b"/api/live/ws a line\n"
+
+
+@pytest.fixture
+def devices(require: Callable[[str], str], nginx_stream_module: Path, tmp_path: Path) -> Iterator[tuple[Room, Room]]:
+    """Return the broker as devices reach it, by the proxy, and as workers do, directly."""
+    program, port, pki = require("nginx"), free_port(), Pki(tmp_path / "pki")
+    broker = Mosquitto(require("mosquitto"), tmp_path / "broker", pki)
+    inside, outside = Room(broker, pki), Room(Door(broker, port), pki)  # type: ignore[arg-type] # a port of the same broker
+    text = f"load_module {nginx_stream_module};\n" + mqtt_configuration(port, f"127.0.0.1:{broker.port}")
+    with nginx(program, tmp_path, text, port):
+        yield outside, inside
+        outside.close()
+        inside.close()
+
+
+def test_behind_the_proxy_the_broker_decides_by_the_devices_certificate(
+    devices: tuple[Room, Room], tmp_path: Path
+) -> None:
+    outside, inside = devices
+    stranger = Pki(tmp_path / "stranger", "Another authority").client(MINE.device)
+    for identity in (None, Identity(outside.pki.ca, stranger.cert, stranger.key)):
+        assert outside.knock(identity, LinkSettings(MINE.device)).links == 0
+    ingest = inside.enter("motcua-ingest-1", topic_filter("up", "ingest"))
+    device = outside.enter_device(MINE)
+    assert device.publish(MINE.path, b"measured") < FAILED
+    inside.until(lambda: ingest.has(b"measured"), "the frame has come to the worker")
+    other = Topic(MINE.centre, "vn83-28756-kiosk2", "up")
+    assert device.publish(other.path, b"as another") >= FAILED, "its name is that of its certificate"
+    assert ingest.publish(MINE.with_channel("receipt").path, b"stored") < FAILED
+    outside.until(lambda: device.has(b"stored"), "the receipt has come to the device")
 
 
 def test_the_rendered_files_are_those_of_the_templates_with_the_addresses_of_the_zones() -> None:
