@@ -135,6 +135,19 @@ def test_a_centre_is_compared_with_its_own_month_before(net: Network) -> None:
     assert MonthlyReports(net.queries).centre_before(MONTH, "vn83-none") is None
 
 
+def test_the_first_month_is_compared_with_no_month_rather_than_with_zero_visitors(net: Network) -> None:
+    def key_figures(month: str) -> list[list[str]]:
+        text = net.client.get(f"/reports/{month}", params={"table": "key", "format": "csv"}).text
+        return [line.split(",") for line in text.splitlines()]
+
+    header, issued, served = key_figures("2026-09")[:3]
+    before, this = header.index("before"), header.index("this")
+    assert (issued[this], served[this]) == ("1", "1")
+    assert (issued[before], served[before]) == ("", "")
+    header, issued, served = key_figures("2026-10")[:3]
+    assert (issued[before], served[before]) == ("1", "1")
+
+
 def test_a_computed_report_is_used_again_until_totals_of_the_past_change(net: Network) -> None:
     reports = MonthlyReports(net.queries)
     first = reports.current(MONTH)

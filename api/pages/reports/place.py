@@ -25,6 +25,12 @@ class ReportPlace:
     previous_tickets: ReportedTickets
     centre: ReportedCentre | None = None
 
+    @property
+    def has_month_before(self) -> bool:
+        """Return whether anything was reported in the month before: without it, as before a roll-out, no count is 0."""
+        time, tickets = self.previous_time, self.previous_tickets
+        return bool(time.up or time.down or tickets.issued or tickets.waits)
+
 
 def place_of_province(report: MonthlyReport, locale: PageLocale) -> ReportPlace:
     """Return the whole province."""

@@ -36,9 +36,10 @@ def key_table(place: ReportPlace, report: MonthlyReport, locale: PageLocale) -> 
     goal, target = report.availability_goal, report.wait_target_s
     account, before = place.time.account, place.previous_time.account
     threshold = locale.minutes(report.threshold_s)
+    known = place.has_month_before
     rows = [
-        _count_row("rep_f_issued", now.issued, then.issued, locale),
-        _count_row("rep_f_served", now.served, then.served, locale),
+        _count_row("rep_f_issued", now.issued, then.issued if known else None, locale),
+        _count_row("rep_f_served", now.served, then.served if known else None, locale),
         _minutes_row("rep_f_mean", (now.mean_wait_s, then.mean_wait_s), target, locale, _mean_parts(now, locale)),
         _minutes_row("rep_f_p90", (_seconds(now.p90_ms), _seconds(then.p90_ms)), None, locale, ""),
         _ratio_row(
@@ -84,12 +85,13 @@ def _with_sign(value: float, text: str) -> str:
     return ("+" if value > 0 else MINUS if value < 0 else "±") + text
 
 
-def _count_row(key: str, now: int, before: int, locale: PageLocale) -> PageTableRow:
+def _count_row(key: str, now: int, before: int | None, locale: PageLocale) -> PageTableRow:
     change = TableCell(None)
     if before:
         ratio = (now - before) / before
         change = TableCell(ratio, _with_sign(ratio, locale.share(abs(ratio))))
-    cells = (TableCell(now, locale.number(now)), TableCell(None), TableCell(before, locale.number(before)), change)
+    earlier = TableCell(None) if before is None else TableCell(before, locale.number(before))
+    cells = (TableCell(now, locale.number(now)), TableCell(None), earlier, change)
     return PageTableRow((TableCell(locale.t(key)), *cells, TableCell(None), TableCell(None)))
 
 
