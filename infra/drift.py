@@ -142,7 +142,8 @@ class StackServers:
 @contextmanager
 def open_servers(options: StackOptions, influx_token: str, stack: str = "") -> Iterator[StackServers]:
     """Open the servers that a stack names; closed at the end. Without `stack` every stack's resources count as ours."""
-    store = influx.InfluxClient(options.influx.url, influx_token, owner=stack)
+    authority = options.cloud.internal_authority if options.cloud.own_system else ""
+    store = influx.InfluxClient(options.influx.url, influx_token, owner=stack, authority=authority)
     try:
         yield StackServers(store)
     finally:

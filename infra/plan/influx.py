@@ -108,8 +108,8 @@ def influx_plan(options: StackOptions, province: str) -> InfluxPlan:
     )
 
 
-def store_url(plan: StackPlan, url: str = "") -> str:
-    """Return MOTCUA_STORE for the stack's InfluxDB, or for the same store at another address."""
+def store_url(plan: StackPlan, url: str = "", ca: str = "") -> str:
+    """Return MOTCUA_STORE for the stack's InfluxDB, or the same one at another address; `ca`: file of its authority."""
     raw = next(bucket.name for bucket in plan.influx.buckets if bucket.tier == "raw")
-    query = {"org": plan.influx.org, "bucket": raw, "province": plan.province}
+    query = {"org": plan.influx.org, "bucket": raw, "province": plan.province, **({"ca": ca} if ca else {})}
     return f"influxdb+{url or plan.influx.url}?{urlencode(query)}"

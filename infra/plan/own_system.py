@@ -9,11 +9,12 @@ from __future__ import annotations
 import csv
 from dataclasses import dataclass, replace
 from io import StringIO
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from infra.plan import build_plan
 from infra.plan.values import NetworkFlow, ScrapeJob, Workload
 from infra.plan.workloads import ALERTMANAGER_PORT, BACKUP, GRAFANA_PORT, INFLUX_PORT, PROMETHEUS_PORT, SERVICES_PORT
+from telemetry.core.cloud.encryption import speaks_tls
 from telemetry.errors import ConfigError, Fault, declaration_fault
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from infra.config.options import StackOptions
     from infra.plan.cloud.values import CloudPlan, ComponentPlan, SystemPlan
     from infra.plan.values import StackPlan
-    from telemetry.core.cloud.values import Component, ComponentKind, ComponentZone
+    from telemetry.core.cloud.values import CloudDeclaration, Component, ComponentKind, ComponentZone
     from telemetry.core.inventory import Inventory
 
 OPTION = "motcua:cloud.ownSystem"
@@ -39,7 +40,7 @@ class KnownComponent:
     """What is known of a component of Motcua: kind, zone, image, the name of its port.
 
     `port` is the only one that its image listens on, 0 for any; `disk`: it stores data; `alone`: never two at once;
-    `tls`: it serves TLS, and nothing else.
+    `tls`: whether it serves TLS; `declared`: as the rows of flows.csv to it say.
     """
 
     kind: ComponentKind
@@ -49,13 +50,13 @@ class KnownComponent:
     port: int = 0
     disk: bool = False
     alone: bool = False
-    tls: bool = False
+    tls: Literal["always", "never", "declared"] = "never"
 
 
 KNOWN_COMPONENTS: Mapping[str, KnownComponent] = {
-    MQTT_PROXY: KnownComponent("gateway", "dmz", "nginx", "mqtts", tls=True),
+    MQTT_PROXY: KnownComponent("gateway", "dmz", "nginx", "mqtts", tls="always"),
     WEB_PROXY: KnownComponent("web", "dmz", "nginx", "http"),
-    "broker": KnownComponent("gateway", "server", "mosquitto", "mqtts", disk=True, alone=True, tls=True),
+    "broker": KnownComponent("gateway", "server", "mosquitto", "mqtts", disk=True, alone=True, tls="always"),
     "ingest": KnownComponent("app", "server", "motcua-server", "metrics"),
     "rollup": KnownComponent("app", "server", "motcua-server", "metrics", disk=True, alone=True),
     "api": KnownComponent("app", "server", "motcua-server", "http"),
@@ -63,7 +64,9 @@ KNOWN_COMPONENTS: Mapping[str, KnownComponent] = {
     "alertmanager": KnownComponent("app", "server", "alertmanager", "http", ALERTMANAGER_PORT, disk=True, alone=True),
     "grafana": KnownComponent("app", "server", "grafana", "http", GRAFANA_PORT, alone=True),
     BACKUP: KnownComponent("job", "server", "influxdb", disk=True, alone=True),
-    "influxdb": KnownComponent("app", "database", "influxdb", "http", INFLUX_PORT, disk=True, alone=True),
+    "influxdb": KnownComponent(
+        "app", "database", "influxdb", "http", INFLUX_PORT, disk=True, alone=True, tls="declared"
+    ),
 }
 """Every component that Motcua is declared with, by its id."""
 _REPLACED_OPTIONS: Mapping[str, str] = {
@@ -81,7 +84,7 @@ def build_own_plan(
     Raises ConfigError naming everything in which the declaration is not what Motcua needs.
     """
     system = own_system(options, cloud)
-    plan = declared_plan(build_plan(inventory, options, today, files), system)
+    plan = declared_plan(build_plan(inventory, options, today, files), cloud, system)
     faults = [*_flow_faults(cloud, system, plan), *_outside_faults(cloud, system), *_encryption_faults(cloud, system)]
     if faults:
         raise ConfigError(sorted(faults))
@@ -171,11 +174,14 @@ def _repeated_options(options: StackOptions) -> Iterator[Fault]:
         )
 
 
-def declared_plan(plan: StackPlan, system: SystemPlan) -> StackPlan:
-    """Return a plan with the declared sizes, instances, disks and ports, and the two proxies."""
+def declared_plan(plan: StackPlan, cloud: CloudPlan, system: SystemPlan) -> StackPlan:
+    """Return a plan with the declared sizes, instances, disks, ports and encryption, and the two proxies."""
     by_id = {one.declared.id: one for one in system.components}
     known = {one.name: one for one in plan.workloads}
-    workloads = tuple(_declared_workload(known.get(ident), by_id[ident]) for ident in KNOWN_COMPONENTS)
+    workloads = tuple(
+        replace(_declared_workload(known.get(ident), by_id[ident]), tls=serves_inside_tls(cloud.declaration, declared))
+        for ident, declared in ((ident, by_id[ident].declared) for ident in KNOWN_COMPONENTS)
+    )
     ports = {one.name: (_port(one), _port(new)) for one in plan.workloads for new in workloads if new.name == one.name}
     flows = {replace(flow, port=_moved_port(ports, flow.target, flow.port)) for flow in plan.flows}
     jobs = [replace(job, port=_moved_port(ports, job.workload, job.port)) for job in plan.scrape_jobs]
@@ -184,6 +190,11 @@ def declared_plan(plan: StackPlan, system: SystemPlan) -> StackPlan:
     jobs.append(ScrapeJob("rollup", "rollup", pages, "/metrics", 30))
     flows.add(NetworkFlow("prometheus", "rollup", pages, "its own work"))
     return replace(plan, workloads=workloads, flows=tuple(sorted(flows)), scrape_jobs=tuple(jobs))
+
+
+def serves_inside_tls(declaration: CloudDeclaration, component: Component) -> bool:
+    """Return whether a component of Motcua serves TLS with a certificate of the authority inside the cluster."""
+    return KNOWN_COMPONENTS[component.id].tls == "declared" and speaks_tls(declaration, component)
 
 
 def _declared_workload(known: Workload | None, planned: ComponentPlan) -> Workload:
@@ -237,7 +248,8 @@ def _flow_faults(cloud: CloudPlan, system: SystemPlan, plan: StackPlan) -> Itera
     for flow in needed_flows(plan):
         if (flow.source, flow.target, flow.port) not in declared:
             ends = f"{system.id}/{flow.source} → {system.id}/{flow.target} port {flow.port}"
-            row = _flow_row(f"{system.id}/{flow.source}", system, flow.target, str(flow.port), flow.reason)
+            tls = _has_tls(cloud, system, flow.target)
+            row = _flow_row(f"{system.id}/{flow.source}", system, flow.target, str(flow.port), flow.reason, tls=tls)
             yield Fault("flows.csv", 0, ends, "is not declared, and Motcua needs it", f"add the row `{row}`")
 
 
@@ -248,33 +260,43 @@ def _outside_faults(cloud: CloudPlan, system: SystemPlan) -> Iterator[Fault]:
     for ident, party in ((MQTT_PROXY, "devices"), (WEB_PROXY, "people")):
         if ident not in reached:
             problem = f"no outside party reaches it, so no {party} would"
-            row = _flow_row("outside:PEER", system, ident, "PORT", party)
+            row = _flow_row("outside:PEER", system, ident, "PORT", party, tls=_has_tls(cloud, system, ident))
             remedy = f"add a flow from the network of {party}, as `{row}`"
             yield _fault(_component(system, ident).declared, problem, remedy)
 
 
-def _flow_row(source: str, system: SystemPlan, target: str, port: str, why: str) -> str:
-    """Return a row of flows.csv to a component of Motcua, with the columns about TLS for one that serves none."""
+def _flow_row(source: str, system: SystemPlan, target: str, port: str, why: str, *, tls: bool) -> str:
+    """Return a row of flows.csv to a component of Motcua, with the columns about TLS for one without it."""
     row = StringIO()
-    encryption = () if KNOWN_COMPONENTS[target].tls else ("no", NO_TLS_REASON)
+    encryption = () if tls else ("no", NO_TLS_REASON)
     csv.writer(row, lineterminator="").writerow((source, f"{system.id}/{target}", port, why, *encryption))
     return row.getvalue()
 
 
+def _has_tls(cloud: CloudPlan, system: SystemPlan, ident: str) -> bool:
+    """Return whether flows to a component of Motcua have TLS."""
+    known, component = KNOWN_COMPONENTS[ident], _component(system, ident).declared
+    return known.tls == "always" or serves_inside_tls(cloud.declaration, component)
+
+
 def _encryption_faults(cloud: CloudPlan, system: SystemPlan) -> Iterator[Fault]:
-    """Yield a fault for a flow that declares TLS to a component that serves none, or none where nothing else is served.
+    """Yield a fault for a flow that declares another encryption than its target has.
 
     Probes, dossier and policies believe the rows.
     """
     for flow in cloud.declaration.flows:
-        if flow.target.system != system.id or flow.tls == KNOWN_COMPONENTS[flow.target.name].tls:
+        if flow.target.system != system.id or flow.tls == _has_tls(cloud, system, flow.target.name):
             continue
         ends = f"{flow.source} → {flow.target} port {flow.port}"
-        if flow.tls:
-            problem = f"declares TLS, and Motcua's {flow.target.name} serves plain HTTP"
+        name, choice = flow.target.name, KNOWN_COMPONENTS[flow.target.name].tls
+        if choice == "declared":
+            problem = f"declares TLS, and other rows to {name} do not; one port serves one of both"
+            remedy = "leave the columns tls and no_tls_reason empty in all rows to it"
+        elif flow.tls:
+            problem = f"declares TLS, and Motcua's {name} serves plain HTTP"
             remedy = f"write no in the column tls, and in no_tls_reason why, as: {NO_TLS_REASON}"
         else:
-            problem = f"has no TLS, and Motcua's {flow.target.name} serves nothing else"
+            problem = f"has no TLS, and Motcua's {name} serves nothing else"
             remedy = "leave the columns tls and no_tls_reason empty"
         yield declaration_fault(flow.declared_at, "flows.csv", ends, problem, remedy)
 

@@ -160,7 +160,11 @@ class PkiPlan:
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """A process to run: replicas, resources, ports, token and certificate."""
+    """A process to run: replicas, resources, ports, token and certificate.
+
+    `certificate` is that of a client of the broker; `tls`: it serves TLS, with a certificate of the authority inside
+    the cluster.
+    """
 
     name: str
     image: str
@@ -174,6 +178,7 @@ class Workload:
     certificate: str = ""
     volume_gb: int = 0
     public: bool = False
+    tls: bool = False
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -28,7 +28,7 @@ from pulumi.dynamic import (
 )  # fmt: skip
 from pulumi.output import Unknown
 
-from infra.config.options import InfluxOptions
+from infra.config.options import CloudOptions, InfluxOptions
 from infra.providers import influx, pki
 from infra.providers.files import FilesKind
 from infra.providers.resource_kind import ProviderError, difference
@@ -40,6 +40,12 @@ if TYPE_CHECKING:
 
 PROVIDER_KEY = "__provider"
 Result = TypeVar("Result")
+
+
+def _internal_authority(cloud: str) -> str:
+    """Return what signs InfluxDB's certificate where Motcua is one of the hosted systems; `cloud` is JSON or empty."""
+    options = CloudOptions.model_validate(json.loads(cloud or "{}"))
+    return options.internal_authority if options.own_system else ""
 
 
 class DynamicProvider(ResourceProvider):
@@ -65,6 +71,7 @@ class DynamicProvider(ResourceProvider):
                 options.url,
                 setting("influxToken"),
                 owner=self.stack,
+                authority=_internal_authority(setting("cloud")),
                 reachability=influx.shared_reachability(options.url),
             )
             return influx.KINDS[name](client, options.accept_new)

@@ -272,6 +272,7 @@ def test_a_wrong_organization_or_token_is_told_at_once(influx: InfluxServer, org
         ("influxdb+http://user:pass@h?org=o&bucket=b", "contains a user name or password"),
         ("influxdb+http://h?org=o&bucket=_b", "accepts no bucket named"),
         ("influxdb+http://h?org=o&bucket=b&token=t", "unknown part 'token'"),
+        ("influxdb+http://h?org=o&bucket=b&ca=ca.pem", "ca names an authority, and the address has no TLS"),
         ("mysql://h", "cannot open"),
     ],
 )

@@ -7,6 +7,7 @@ that a resource was deleted. No error text contains a secret.
 from __future__ import annotations
 
 import hmac
+import ssl
 import threading
 import time
 from collections.abc import Mapping
@@ -66,17 +67,23 @@ class InfluxClient:
         owner: str = "",
         reachability: Reachability | None = None,
         transport: httpx.BaseTransport | None = None,
+        authority: str = "",
         timeout_s: float = TIMEOUT_S,
         pauses_s: Sequence[float] = RETRY_PAUSES_S,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        """Prepare without a connection. Raises ProviderError for a text that is no HTTP address."""
+        """Prepare without a connection; `authority`: certificates, PEM, trusted beside the public ones.
+
+        Raises ProviderError for a text that is no HTTP address, or no certificate.
+        """
         self.url = _validate_url(url)
         self.owner = owner
         self._reachability = reachability
         self._token, self._pauses, self._sleep = token, tuple(pauses_s), sleep
         limits = httpx.Timeout(timeout_s, connect=min(timeout_s, CONNECT_S))
-        self._http = httpx.Client(base_url=self.url, transport=transport, timeout=limits, trust_env=False)
+        self._http = httpx.Client(
+            base_url=self.url, transport=transport, timeout=limits, trust_env=False, verify=_trust(authority)
+        )
         self._operator_id = ""
         self._lock = threading.Lock()
 
@@ -185,7 +192,7 @@ class InfluxClient:
             try:
                 return self._http.get("/ping", timeout=CONNECT_S)
             except (httpx.HTTPError, httpx.InvalidURL) as error:
-                return type(error).__name__
+                return _failure_name(error)
 
         answer = self._repeat(send, repeatable=True)
         return answer if isinstance(answer, str) else ""
@@ -195,7 +202,7 @@ class InfluxClient:
         try:
             return self._http.request(method, API_PREFIX + path, json=body, params=dict(query), headers=headers)
         except (httpx.HTTPError, UnicodeEncodeError, httpx.InvalidURL, httpx.StreamError, RuntimeError) as error:
-            return type(error).__name__
+            return _failure_name(error)
 
     def _raise_error(self, what: str, status: int, payload: Json | None, secret_outputs: Sequence[str]) -> NoReturn:
         code = str((payload or {}).get("code", ""))
@@ -207,6 +214,23 @@ class InfluxClient:
         raise InfluxApiError(
             f"InfluxDB at {self.url}, {what}: {status} {message[:300]}{_remedy_for(code, status)}", code
         )
+
+
+def _failure_name(error: Exception) -> str:
+    return "its certificate is not trusted" if "CERTIFICATE_VERIFY_FAILED" in str(error) else type(error).__name__
+
+
+def _trust(authority: str) -> ssl.SSLContext | bool:
+    if not authority:
+        return True
+    context = ssl.create_default_context()
+    try:
+        context.load_verify_locations(cadata=authority)
+    except ssl.SSLError:
+        raise ProviderError(
+            "InfluxDB's authority is no certificate; correct config motcua:cloud, internalAuthority"
+        ) from None
+    return context
 
 
 def _validate_url(url: str) -> str:

@@ -16,6 +16,7 @@ from infra.components.component import MotcuaComponent, Province
 from infra.components.database import Database
 from infra.plan.workloads import SERVICES_PORT
 from infra.resource_specs import resource_specs
+from infra.targets.kubernetes.component_tls import serves_tls
 from infra.targets.kubernetes.manifests import (
     base_manifests,
     check_cluster_options,
@@ -123,7 +124,9 @@ def cluster_outputs(spec: ClusterSpec) -> dict[str, pulumi.Input[object]]:
     options = spec.options
     reachable = options.kubernetes.influx_reachable
     namespace = spec.placement.namespace_of("influxdb")
-    step = f"kubectl -n {namespace} port-forward service/influxdb 8086, kubernetes.influxReachable: true, pulumi up"
+    address = "influx.url: https://localhost:8086, " if serves_tls(spec, "influxdb") else ""
+    forward = f"kubectl -n {namespace} port-forward service/influxdb 8086"
+    step = f"{forward}, {address}kubernetes.influxReachable: true, pulumi up"
     return {
         "apiUrl": f"https://{options.kubernetes.api_host}/",
         "brokerAddress": f"mqtts://{options.broker.host}:{options.broker.port}",

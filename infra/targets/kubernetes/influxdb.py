@@ -9,6 +9,16 @@ from typing import TYPE_CHECKING
 
 from infra.host.server_setup import INFLUXD_SETTINGS
 from infra.plan.workloads import BACKUP, INFLUX_PORT
+from infra.targets.kubernetes.component_tls import (
+    AUTHORITY_PATH,
+    CERTIFICATE_PATH,
+    KEY_PATH,
+    inside_tls_paths,
+    inside_tls_volumes,
+    probe_scheme,
+    scheme_of,
+    serves_tls,
+)
 from infra.targets.kubernetes.objects import (
     INFLUX_SETUP_SECRET,
     disruption_budget,
@@ -33,24 +43,30 @@ if TYPE_CHECKING:
 DATA_FOLDER, ETC_FOLDER = "/var/lib/influxdb2", "/etc/influxdb2"
 OPERATORS_ORG = "motcua-operators"
 """The organisation that set-up creates for the operator token; it is otherwise empty (see components.database)."""
+SERVER_COMMAND = "/entrypoint.sh influxd"
+"""What the image runs."""
+RENEWAL_CHECK_S = 60
+"""How often the script looks whether the certificate was renewed, s: it is 30 days before the old one's end."""
 MAX_BACKUPS = 14
 """The most backups that are retained, one per night; fewer when the volume is too small."""
 
 
 def influxdb_manifests(cluster: ClusterSpec) -> tuple[Manifest, ...]:
     """Return InfluxDB's manifests."""
-    workload = cluster.plan.workload("influxdb")
+    workload, scheme = cluster.plan.workload("influxdb"), probe_scheme(cluster, "influxdb")
+    paths = {"data": DATA_FOLDER, "etc": ETC_FOLDER, **inside_tls_paths(cluster, "influxdb")}
     pod = PodSpec(
         workload,
-        env=_influxdb_environment(),
-        volumes=(empty_dir("etc", 16),),
-        mounts=tuple(volume_mounts({"data": DATA_FOLDER, "etc": ETC_FOLDER}, writable=("data", "etc"))),
+        command=("/bin/sh", "-c", restarting_script()) if workload.tls else (),
+        env=_influxdb_environment(tls=workload.tls),
+        volumes=(empty_dir("etc", 16), *inside_tls_volumes(cluster, "influxdb")),
+        mounts=tuple(volume_mounts(paths, writable=("data", "etc"))),
         ports=workload.ports,
         probes={
             # After a crash it replays its write-ahead log before it responds.
-            "startupProbe": probe("httpGet", "http", "/health", failures=180),
-            "livenessProbe": probe("httpGet", "http", "/ping", every_s=20),
-            "readinessProbe": probe("httpGet", "http", "/health"),
+            "startupProbe": probe("httpGet", "http", "/health", scheme=scheme, failures=180),
+            "livenessProbe": probe("httpGet", "http", "/ping", scheme=scheme, every_s=20),
+            "readinessProbe": probe("httpGet", "http", "/health", scheme=scheme),
         },
         # It closes its shards before it exits.
         grace_s=120,
@@ -65,10 +81,19 @@ def influxdb_manifests(cluster: ClusterSpec) -> tuple[Manifest, ...]:
     )
 
 
-def _influxdb_environment() -> tuple[Manifest, ...]:
+def restarting_script() -> str:
+    """Return what starts the server, and starts it anew when its certificate was renewed."""
+    return render_template(
+        "influxd-until-renewed.sh.j2", command=SERVER_COMMAND, certificate=CERTIFICATE_PATH, every_s=RENEWAL_CHECK_S
+    )
+
+
+def _influxdb_environment(*, tls: bool) -> tuple[Manifest, ...]:
     """Return the host target's settings, and those of the first set-up, which takes place on an empty volume only."""
     settings = {name: value for name, (value, _) in INFLUXD_SETTINGS.items()}
     settings["INFLUXD_HTTP_BIND_ADDRESS"] = f":{INFLUX_PORT}"
+    if tls:
+        settings |= {"INFLUXD_TLS_CERT": CERTIFICATE_PATH, "INFLUXD_TLS_KEY": KEY_PATH}
     first = {
         "DOCKER_INFLUXDB_INIT_MODE": "setup",
         "DOCKER_INFLUXDB_INIT_USERNAME": "motcua",
@@ -85,16 +110,28 @@ def _influxdb_environment() -> tuple[Manifest, ...]:
 def backup_manifests(cluster: ClusterSpec) -> tuple[Manifest, ...]:
     """Return the nightly backup of metadata and data to a separate volume; the newest ones are retained."""
     workload, host = cluster.plan.workload(BACKUP), service_host(cluster, "influxdb", BACKUP)
-    script = render_template("influx-backup.sh.j2", host=f"{host}:{INFLUX_PORT}", count=MAX_BACKUPS)
+    script = render_template(
+        "influx-backup.sh.j2", url=f"{scheme_of(cluster, 'influxdb')}://{host}:{INFLUX_PORT}", count=MAX_BACKUPS
+    )
+    variables = {"INFLUX_CONFIGS_PATH": "/tmp/influx-configs", "HOME": "/tmp"}  # noqa: S108 - an emptyDir
+    if serves_tls(cluster, "influxdb"):
+        variables["SSL_CERT_FILE"] = AUTHORITY_PATH
     pod = PodSpec(
         workload,
         command=("/bin/sh", "-c", script),
         env=(
-            *plain_variables({"INFLUX_CONFIGS_PATH": "/tmp/influx-configs", "HOME": "/tmp"}),  # noqa: S108 - an emptyDir
+            *plain_variables(variables),
             secret_variable("INFLUX_TOKEN", BACKUP, "token"),
         ),
-        volumes=({"name": "backup", "persistentVolumeClaim": {"claimName": BACKUP}},),
-        mounts=tuple(volume_mounts({"backup": "/backup"}, writable=("backup",))),
+        volumes=(
+            {"name": "backup", "persistentVolumeClaim": {"claimName": BACKUP}},
+            *inside_tls_volumes(cluster, BACKUP, ("influxdb",)),
+        ),
+        mounts=tuple(
+            volume_mounts(
+                {"backup": "/backup", **inside_tls_paths(cluster, BACKUP, ("influxdb",))}, writable=("backup",)
+            )
+        ),
     )
     template_spec = pod_template(cluster, pod)
     template_spec["spec"]["restartPolicy"] = "Never"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from infra.host.grafana import prometheus_source, providers_file, sources_file
 from infra.host.monitoring import AlertReceiver, PrometheusPaths, alertmanager_configuration, prometheus_configuration
 from infra.plan.workloads import ALERTMANAGER_PORT, PROMETHEUS_PORT
+from infra.targets.kubernetes.component_tls import AUTHORITY_PATH, inside_tls_paths, inside_tls_volumes, serves_tls
 from infra.targets.kubernetes.objects import (
     RECEIVER_SECRET,
     WEBHOOK_KEY,
@@ -80,10 +81,15 @@ def prometheus_manifests(cluster: ClusterSpec) -> tuple[Manifest, ...]:
         # What is being compacted needs the rest.
         f"--storage.tsdb.retention.size={workload.volume_gb * 800}MB",
     )
-    paths = {"config": CONFIG_FOLDER, "rules": RULES_FOLDER, "data": DATA_FOLDER}
+    callees = [job.workload for job in cluster.plan.scrape_jobs]
+    paths = {
+        "config": CONFIG_FOLDER, "rules": RULES_FOLDER, "data": DATA_FOLDER,
+        **inside_tls_paths(cluster, "prometheus", callees),
+    }  # fmt: skip
+    files = (config_volume("config", "prometheus-config"), config_volume("rules", "prometheus-rules"))
     pod = _monitoring_pod(
         workload, arguments, (settings, rules), paths,
-        (config_volume("config", "prometheus-config"), config_volume("rules", "prometheus-rules")), "/-/",
+        (*files, *inside_tls_volumes(cluster, "prometheus", callees)), "/-/",
     )  # fmt: skip
     volumes = {"data": volume_claim_spec(cluster, "prometheus", workload.volume_gb)}
     # A pod that is not ready needs attention: it must be scraped too.
@@ -250,10 +256,20 @@ def adapter_rule(cluster: ClusterSpec) -> Manifest:
 
 def scrape_configuration(cluster: ClusterSpec) -> str:
     """Return prometheus.yml as every target has it; here all pods behind a Service are scraped by their addresses."""
-    discovery = {scrape.name: _service_discovery(cluster, scrape) for scrape in cluster.plan.scrape_jobs}
+    discovery = {
+        scrape.name: {**_service_discovery(cluster, scrape), **_scrape_encryption(cluster, scrape.workload)}
+        for scrape in cluster.plan.scrape_jobs
+    }
     alertmanager = service_host(cluster, "alertmanager", "prometheus")
     paths = PrometheusPaths(f"{RULES_FOLDER}/*.yaml", (f"{alertmanager}:{ALERTMANAGER_PORT}",))
     return render_yaml(prometheus_configuration(cluster.plan, discovery, paths))
+
+
+def _scrape_encryption(cluster: ClusterSpec, component: str) -> Manifest:
+    """Return the keys by which a component is called by TLS; pods are called by address, and checked by this name."""
+    if not serves_tls(cluster, component):
+        return {}
+    return {"scheme": "https", "tls_config": {"ca_file": AUTHORITY_PATH, "server_name": component}}
 
 
 def _service_discovery(cluster: ClusterSpec, job: ScrapeJob) -> Manifest:

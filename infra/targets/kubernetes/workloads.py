@@ -9,6 +9,13 @@ from typing import TYPE_CHECKING
 
 from infra.plan.influx import store_url
 from infra.plan.workloads import ALERTMANAGER_PORT, INFLUX_PORT, SERVICES_PORT
+from infra.targets.kubernetes.component_tls import (
+    AUTHORITY_PATH,
+    inside_tls_paths,
+    inside_tls_volumes,
+    scheme_of,
+    serves_tls,
+)
 from infra.targets.kubernetes.objects import (
     broker_service_host,
     config_map,
@@ -114,9 +121,12 @@ def _role_pod(cluster: ClusterSpec, workload: Workload, arguments: tuple[str, ..
     pages must still say so to people.
     """
     role, mqtt = workload.name, bool(workload.certificate)
+    callees = ("influxdb", *(("alertmanager",) if role == "rollup" else ()))
     volumes = [_inventory_volume(cluster), *([secret_volume("tls", role)] if mqtt else [])]
+    volumes += inside_tls_volumes(cluster, role, callees)
     state_volume = {"name": "state", "persistentVolumeClaim": {"claimName": "rollup-state"}}
     paths = {"inventory": INVENTORY_FOLDER, **({"tls": TLS_FOLDER} if mqtt else {}), "state": STATE_FOLDER}
+    paths |= inside_tls_paths(cluster, role, callees)
     return PodSpec(
         workload,
         command=("motcua",),
@@ -137,9 +147,10 @@ def _inventory_volume(cluster: ClusterSpec) -> Manifest:
 
 
 def _role_environment(cluster: ClusterSpec, role: str, *, mqtt: bool) -> tuple[Manifest, ...]:
+    database = f"{scheme_of(cluster, 'influxdb')}://{service_host(cluster, 'influxdb', role)}:{INFLUX_PORT}"
     values = {
         "MOTCUA_INVENTORY": INVENTORY_FOLDER,
-        "MOTCUA_STORE": store_url(cluster.plan, f"http://{service_host(cluster, 'influxdb', role)}:{INFLUX_PORT}"),
+        "MOTCUA_STORE": store_url(cluster.plan, database, AUTHORITY_PATH if serves_tls(cluster, "influxdb") else ""),
         "MOTCUA_STATE": f"{STATE_FOLDER}/state.db",
         "MOTCUA_LOG": "info-json",
     }

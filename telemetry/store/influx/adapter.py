@@ -57,7 +57,7 @@ class InfluxStore:
         self, address: InfluxAddress, token: str = "", timeout_ms: int = TIMEOUT_MS, *, create: bool = True
     ) -> None:
         """Open; creates the buckets that are missing, or refuses them. Raises ConfigError or StoreUnavailable."""
-        self._server = InfluxServer(address.url, address.org, token, timeout_ms)
+        self._server = InfluxServer(address.url, address.org, token, timeout_ms, ca=address.ca)
         self._address, self._province_tag = address, ProvinceTag(address.province)
         self._raw_retention_ms = ensure_buckets(self._server, address, create=create)
         self._writer_id = secrets.token_hex(2).encode()

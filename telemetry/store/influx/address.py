@@ -14,8 +14,11 @@ if TYPE_CHECKING:
     from telemetry.core.calendar.windows import BucketWidth
 
 SCHEME = "influxdb+"
-_REMEDY = "write influxdb+http://HOST:PORT?org=ORG&bucket=BUCKET[&province=ID], the token into MOTCUA_STORE_TOKEN"
-_QUERY_KEYS = frozenset({"org", "bucket", "province"})
+_REMEDY = (
+    "write influxdb+http://HOST:PORT?org=ORG&bucket=BUCKET[&province=ID], or influxdb+https:// and &ca=FILE; the token "
+    "into MOTCUA_STORE_TOKEN"
+)
+_QUERY_KEYS = frozenset({"org", "bucket", "province", "ca"})
 _PROVINCE_ID = re.compile(r"[a-z0-9-]{1,63}")
 
 
@@ -24,13 +27,15 @@ class InfluxAddress:
     """A server, an organization and the raw bucket's name; totals go to BUCKET-5m, BUCKET-1h and BUCKET-1d.
 
     `province` selects one province's totals and state where several share the buckets, as in a national copy; it is
-    empty in a store of a single province.
+    empty in a store of a single province. `ca` is a file of the authorities that sign the server's certificate; empty:
+    those of the operating system.
     """
 
     url: str
     org: str
     bucket: str
     province: str = ""
+    ca: str = ""
 
     def totals_bucket(self, width: BucketWidth) -> str:
         """Return the bucket of the totals of a width."""
@@ -63,9 +68,11 @@ def parse(url: str) -> InfluxAddress:
     if "province" in query and not _PROVINCE_ID.fullmatch(query["province"]):
         problem = f"province {query['province']!r} is not an id of lower-case letters, digits and dashes"
         faults.append(_address_fault(problem))
+    if "ca" in query and not base_url.startswith("https://"):
+        faults.append(_address_fault("ca names an authority, and the address has no TLS"))
     if faults:
         raise ConfigError(faults)
-    return InfluxAddress(base_url, query["org"], query["bucket"], query.get("province", ""))
+    return InfluxAddress(base_url, query["org"], query["bucket"], query.get("province", ""), query.get("ca", ""))
 
 
 def _address_fault(problem: str) -> Fault:

@@ -105,11 +105,15 @@ class InfluxServer:
         token: str,
         timeout_ms: int = TIMEOUT_MS,
         monotonic: Callable[[], float] = time.monotonic,
+        *,
+        ca: str = "",
     ) -> None:
-        """Prepare; sends nothing yet. `monotonic` returns s."""
+        """Prepare; sends nothing yet. `monotonic` returns s; `ca` is a file of authorities, read at each connection."""
         self._url, self._org = url, org
         self._headers = {"Authorization": f"Token {token}"}
-        client = InfluxDBClient(url=url, token=token, org=org, timeout=timeout_ms, retries=False)
+        client = InfluxDBClient(
+            url=url, token=token, org=org, timeout=timeout_ms, retries=False, ssl_ca_cert=ca or None
+        )
         self._client: InfluxDBClient | None = client
         self._writer = client.write_api(write_options=SYNCHRONOUS)
         self._rest: Any = client.api_client.rest_client
@@ -234,6 +238,11 @@ class InfluxServer:
 
     def _unreachable(self, error: Exception) -> StoreUnavailable:
         kind = type(error).__name__
+        if "CERTIFICATE_VERIFY_FAILED" in str(error):
+            return StoreUnavailable(
+                f"InfluxDB at {self._url} shows a certificate that is not trusted ({kind}): name the file of its "
+                "authority in MOTCUA_STORE as &ca=FILE, and the host as the certificate does; trying again"
+            )
         return StoreUnavailable(f"InfluxDB at {self._url} does not answer ({kind}); is it running? trying again")
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 
 from infra.config.options import CloudOptions
 from infra.plan.cloud import build_cloud_plan
-from infra.targets.kubernetes.cloud.encryption import AUTHORITY_NAME, TLS_FOLDER
+from infra.targets.kubernetes.component_tls import AUTHORITY_NAME, TLS_FOLDER
 from telemetry.core.cloud.values import Component
 from telemetry.errors import ConfigError
 from tests.cloud_declarations import declarations

@@ -94,6 +94,10 @@ def renamed(cloud: CloudDeclaration) -> CloudDeclaration:
     return replace(cloud, systems=systems, components=tuple(map(component, cloud.components)), flows=flows)
 
 
+ENCRYPTED = {"influxdb"}
+"""Motcua's parts that serve TLS by a certificate of the authority inside, as the sample declares."""
+
+
 def test_motcuas_parts_are_asked_as_they_serve(whole: OwnObjects) -> None:
     """The agents inside would show every part of Motcua as down if a flow said TLS and the part served none."""
     own = [one for one in probed(whole.plan.declaration) if one.part_of == MOTCUA]
@@ -101,21 +105,22 @@ def test_motcuas_parts_are_asked_as_they_serve(whole: OwnObjects) -> None:
     served = {ident for ident, known in KNOWN_COMPONENTS.items() if known.port_name}
     assert parts.keys() == served
     schemes = {part: one.target.partition("://")[0] for part, one in parts.items() if one.probe == "http"}
-    assert set(schemes.values()) == {"http"}
+    encrypted = {part for part, scheme in schemes.items() if scheme == "https"}
+    assert encrypted == ENCRYPTED
     assert schemes.keys() == served - {"mqtt", "broker"}
     containers = {
         one["metadata"]["name"]: one["spec"]["template"]["spec"]["containers"][0]
         for one in whole.hosted.of("Deployment", "StatefulSet")
         if one["metadata"]["labels"]["motcua.org/system"] == MOTCUA
     }
-    for part in schemes:
+    for part, scheme in schemes.items():
         asked = containers[part]["readinessProbe"]["httpGet"]
-        assert asked.get("scheme", "HTTP") == "HTTP", "the hosts ask by the same scheme"
+        assert asked.get("scheme", "HTTP").lower() == scheme, "the hosts ask by the same scheme"
 
 
 def test_only_what_serves_tls_has_it_in_the_plan(whole: OwnObjects) -> None:
     """Dossier and pages of connections read the plan."""
     own = [one for one in whole.plan.connections if one.target.system == MOTCUA and one.origin != "platform"]
     assert len(own) > 15
-    assert {one.target.name for one in own if one.tls} == {"mqtt", "broker"}
-    assert not {one.target.name for one in own if not one.tls} & {"mqtt", "broker"}
+    assert {one.target.name for one in own if one.tls} == ENCRYPTED | {"mqtt", "broker"}
+    assert not {one.target.name for one in own if not one.tls} & (ENCRYPTED | {"mqtt", "broker"})

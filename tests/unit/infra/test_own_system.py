@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import yaml
 
 from infra.config.options import parse_options
 from infra.plan.cloud import build_cloud_plan
@@ -20,6 +21,7 @@ from infra.targets.kubernetes.manifests import required_secrets
 from infra.targets.kubernetes.objects import RECEIVER_SECRET, SecretValue
 from telemetry.core.cloud.values import Component
 from telemetry.errors import ConfigError
+from telemetry.store.influx import address as influx_address
 from tests.cloud_examples import TODAY
 from tests.cloud_reachability import allowed_reach, expected_reach, network_policies, parties
 from tests.hosted_objects import object_path
@@ -273,7 +275,9 @@ def test_what_pods_refer_to_is_in_their_own_namespace(one: OwnObjects) -> None:
         for volume in spec["volumes"]:
             wanted |= {("Secret", volume["secret"]["secretName"])} if "secret" in volume else set()
             sources = volume.get("projected", {}).get("sources", ())
-            wanted |= {("ConfigMap", source["configMap"]["name"]) for source in sources}
+            wanted |= {("ConfigMap", source["configMap"]["name"]) for source in sources if "configMap" in source}
+            # cert-manager makes the Secret of this name.
+            wanted |= {("Certificate", source["secret"]["name"]) for source in sources if "secret" in source}
             claim = volume.get("persistentVolumeClaim")
             wanted |= {("PersistentVolumeClaim", claim["claimName"])} if claim else set()
         for variable in spec["containers"][0].get("env", ()):
@@ -295,7 +299,7 @@ def addresses(found: OwnObjects) -> set[tuple[str, str, int]]:
     for workload, pod in templates(found):
         caller, namespace = workload["metadata"]["name"], workload["metadata"]["namespace"]
         maps = [source["configMap"]["name"] for volume in pod["spec"]["volumes"]
-                for source in volume.get("projected", {}).get("sources", ())]  # fmt: skip
+                for source in volume.get("projected", {}).get("sources", ()) if "configMap" in source]  # fmt: skip
         texts = [str(pod), *(str(found.hosted.one("ConfigMap", f"{namespace}/{name}")["data"]) for name in maps
                              if not name.startswith(("inventory-", "grafana-", "prometheus-rules"))),
                  *(str(found.hosted.one("ConfigMap", f"{namespace}/{name}")["data"]) for name in maps
@@ -381,4 +385,61 @@ def test_the_gateway_calls_its_pages_as_they_are_served(one: OwnObjects) -> None
     """Motcua's own proxy serves plain HTTP in the cloud: a policy of TLS before it would close the pages."""
     assert one.hosted.names("HTTPRoute")
     assert one.hosted.names("BackendTLSPolicy") == []
-    assert not [name for name in one.hosted.names("Certificate") if name.endswith(".tls")]
+    assert "vn83-motcua-dmz/web.tls" not in one.hosted.names("Certificate")
+
+
+def with_plain(*targets: str) -> CloudDeclaration:
+    """Return the sample's declaration without TLS to some of Motcua's components."""
+    cloud = own_declaration()
+    flows = (replace(flow, tls=False) if flow.target.name in targets else flow for flow in cloud.flows)
+    return replace(cloud, flows=tuple(flows))
+
+
+def container_of(found: OwnObjects, path: str) -> tuple[Json, Json]:
+    """Return the container of a workload, and the path of each of its volumes."""
+    pods = {f"{one['metadata']['namespace']}/{one['metadata']['name']}": pod for one, pod in templates(found)}
+    (container,) = pods[path]["spec"]["containers"]
+    return container, {one["name"]: one["mountPath"] for one in container["volumeMounts"]}
+
+
+def variables_of(container: Json) -> dict[str, str]:
+    return {one["name"]: one["value"] for one in container["env"] if "value" in one}
+
+
+def test_influxdb_serves_tls_and_whoever_calls_it_trusts_the_authority_inside(one: OwnObjects) -> None:
+    server, paths = container_of(one, "vn83-motcua-database/influxdb")
+    values = variables_of(server)
+    assert values["INFLUXD_TLS_CERT"] == f"{paths['inside-tls']}/tls.crt"
+    assert values["INFLUXD_TLS_KEY"] == f"{paths['inside-tls']}/tls.key"
+    names = one.hosted.one("Certificate", "vn83-motcua-database/influxdb.tls")["spec"]["dnsNames"]
+    host = "influxdb.vn83-motcua-database.svc"
+    assert {host, "localhost"} <= set(names), "callers, and an operator through a port-forward"
+    for role in ("ingest", "rollup", "api"):
+        container, paths = container_of(one, f"vn83-motcua-server/{role}")
+        store = influx_address.parse(variables_of(container)["MOTCUA_STORE"])
+        assert (store.url, store.ca) == (f"https://{host}:8086", f"{paths['inside-tls']}/ca.crt")
+    backup, paths = container_of(one, "vn83-motcua-server/backup")
+    assert f"--host https://{host}:8086" in backup["command"][-1]
+    assert variables_of(backup)["SSL_CERT_FILE"] == f"{paths['inside-tls']}/ca.crt"
+    scrape = yaml.safe_load(
+        one.hosted.one("ConfigMap", "vn83-motcua-server/prometheus-config")["data"]["prometheus.yml"]
+    )
+    (job,) = (job for job in scrape["scrape_configs"] if job["job_name"] == "influxdb")
+    trusted = {"ca_file": f"{container_of(one, 'vn83-motcua-server/prometheus')[1]['inside-tls']}/ca.crt"}
+    assert (job["scheme"], job["tls_config"]) == ("https", {**trusted, "server_name": "influxdb"})
+
+
+def test_without_declared_tls_nothing_of_it_is_rendered() -> None:
+    plain = own_objects(with_plain(*KNOWN_COMPONENTS.keys() - {"mqtt", "broker"}))
+    assert [name for name in plain.hosted.names("Certificate") if name.endswith(".tls")] == []
+    texts = str([pod for _, pod in templates(plain)])
+    assert "inside-tls" not in texts
+    assert "INFLUXD_TLS" not in texts
+    assert "influxdb+http://influxdb" in texts
+
+
+def test_a_row_without_tls_beside_rows_with_it_is_a_fault() -> None:
+    cloud = own_declaration()
+    flows = (replace(flow, tls=False) if is_flow(flow, "backup", "influxdb") else flow for flow in cloud.flows)
+    with pytest.raises(ConfigError, match=r"influxdb port 8086: declares TLS, and other rows to influxdb do not"):
+        own_objects(replace(cloud, flows=tuple(flows)))

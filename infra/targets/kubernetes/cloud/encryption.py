@@ -7,7 +7,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from infra.plan.own_system import serves_inside_tls
 from infra.targets.kubernetes.cloud.objects import component_manifest, has_own_pods, object_name, zone_manifest
+from infra.targets.kubernetes.component_tls import (
+    AUTHORITY_KEY,
+    AUTHORITY_NAME,
+    CERTIFICATE_FILE,
+    KEY_FILE,
+    TLS_FOLDER,
+    certificate_secret,
+)
 from infra.targets.kubernetes.door import GATEWAY_GROUP
 from infra.targets.kubernetes.objects import plain_variables
 from telemetry.core.cloud.encryption import speaks_tls
@@ -20,10 +29,9 @@ if TYPE_CHECKING:
     from infra.targets.kubernetes.cloud.objects import HostedSpec
     from infra.targets.kubernetes.objects import Manifest
 
-AUTHORITY_NAME, AUTHORITY_KEY = "internal-authority", "ca.crt"
-"""The ConfigMap of a namespace with the certificates of the authority inside the cluster, and its key."""
-TLS_VOLUME, TLS_FOLDER = "tls", "/etc/motcua/tls"
-CERTIFICATE_FILE, KEY_FILE = "tls.crt", "tls.key"
+TLS_VOLUME = "tls"
+OPERATORS_NAMES = {"influxdb": ("localhost",)}
+"""Names in the certificates of Motcua's components by which an operator calls them through `kubectl port-forward`."""
 LIFE, RENEWED_BEFORE = "2160h", "720h"
 """A certificate lives 90 days and is renewed 30 days before its end."""
 DATABASE_SERVICES = ("rw", "r", "ro")
@@ -34,24 +42,25 @@ RELOAD_LABEL = "cnpg.io/reload"
 
 def certificate_name(component: ComponentPlan) -> str:
     """Return the Certificate and the Secret of a component inside the cluster; no id has a dot."""
-    return f"{object_name(component.declared)}.tls"
+    return certificate_secret(object_name(component.declared))
 
 
 def has_certificate(spec: HostedSpec, component: ComponentPlan) -> bool:
     """Return whether a component has a certificate of the authority inside: it speaks TLS at a Service of its own.
 
-    A database always does: its operator knows no other way. Motcua's own parts speak as in its own stack, with the
-    certificates of its own authority or none.
+    A database always does: its operator knows no other way. Motcua's broker has one of Motcua's own authority, which
+    devices know.
     """
     if spec.own and spec.own.id == component.declared.system:
-        return False
+        return serves_inside_tls(spec.plan.declaration, component.declared)
     return component.declared.kind == "database" or speaks_tls(spec.plan.declaration, component.declared)
 
 
 def component_certificates(spec: HostedSpec, zone: ZonePlan) -> tuple[Manifest, ...]:
     """Return what a zone's components speak TLS with: the authority's certificate, and one for each that listens."""
-    is_own = spec.own is not None and spec.own.id == zone.system
-    has_pods = not is_own and any(has_own_pods(one.declared) for one in zone.components)
+    has_pods = any(has_own_pods(one.declared) for one in zone.components)
+    if spec.own and spec.own.id == zone.system:
+        has_pods = any(has_certificate(spec, one) for one in spec.plan.system(zone.system).components)
     bundle = {AUTHORITY_KEY: spec.options.cloud.internal_authority}
     authority = zone_manifest(zone, "v1 ConfigMap", AUTHORITY_NAME, "authority", data=bundle)
     certificates = (_certificate(spec, one) for one in zone.components if has_certificate(spec, one))
@@ -60,9 +69,10 @@ def component_certificates(spec: HostedSpec, zone: ZonePlan) -> tuple[Manifest, 
 
 def _certificate(spec: HostedSpec, component: ComponentPlan) -> Manifest:
     """Return a component's Certificate: renewed in time with a new key, for all names of its Service."""
+    is_own = spec.own is not None and spec.own.id == component.declared.system
     body: Manifest = {
         "secretName": certificate_name(component),
-        "dnsNames": list(service_names(component)),
+        "dnsNames": [*service_names(component), *(OPERATORS_NAMES.get(component.declared.id, ()) if is_own else ())],
         "duration": LIFE,
         "renewBefore": RENEWED_BEFORE,
         "issuerRef": {"group": "cert-manager.io", "kind": "ClusterIssuer", "name": spec.options.cloud.internal_issuer},

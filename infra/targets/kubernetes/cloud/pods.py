@@ -8,13 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from infra.policy.cloud.admission_checks import ZONE_LABEL
-from infra.targets.kubernetes.cloud.encryption import (
-    TLS_FOLDER,
-    TLS_VOLUME,
-    has_certificate,
-    tls_variables,
-    tls_volume,
-)
+from infra.targets.kubernetes.cloud.encryption import TLS_VOLUME, has_certificate, tls_variables, tls_volume
 from infra.targets.kubernetes.cloud.objects import (
     SEPARATED_LEVEL,
     component_labels,
@@ -25,6 +19,7 @@ from infra.targets.kubernetes.cloud.objects import (
     platform_url,
     pod_selector,
 )
+from infra.targets.kubernetes.component_tls import TLS_FOLDER
 from infra.targets.kubernetes.objects import dns_name, empty_dir, plain_variables, secret_variable
 from infra.targets.kubernetes.pods import probe
 

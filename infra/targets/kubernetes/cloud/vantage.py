@@ -12,7 +12,7 @@ from infra.host.systemd_units import ETC, STATE_FOLDER
 from infra.plan.cloud.names import policy_name
 from infra.plan.cloud.vantage_points import broker_faults, planned_vantage_points
 from infra.policy.cloud.admission_checks import ZONE_LABEL
-from infra.targets.kubernetes.cloud.encryption import AUTHORITY_KEY, AUTHORITY_NAME, TLS_FOLDER, TLS_VOLUME
+from infra.targets.kubernetes.cloud.encryption import TLS_VOLUME
 from infra.targets.kubernetes.cloud.network import NETWORK_POLICY_KIND, names_rule, peers_of, ports_of
 from infra.targets.kubernetes.cloud.objects import (
     AGENT,
@@ -25,6 +25,7 @@ from infra.targets.kubernetes.cloud.objects import (
 )
 from infra.targets.kubernetes.cloud.secrets import external_secret
 from infra.targets.kubernetes.cloud.tenancy import pod_security_labels
+from infra.targets.kubernetes.component_tls import AUTHORITY_KEY, AUTHORITY_NAME, TLS_FOLDER
 from infra.targets.kubernetes.objects import empty_dir, plain_variables, sha256_of, volume_mounts
 from telemetry.errors import ConfigError, Fault
 
