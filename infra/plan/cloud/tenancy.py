@@ -60,6 +60,11 @@ def instances_of(system: HostedSystem, component: Component) -> int:
     return component.most
 
 
+def is_autoscaled(component: Component) -> bool:
+    """Return whether load may add instances above `least`: of what has neither data nor a place in a group."""
+    return component.kind in {"web", "gateway"} or (component.kind == "app" and not component.disk_gb)
+
+
 def zone_quota(system: HostedSystem, components: Sequence[ComponentPlan]) -> ZoneQuota:
     """Return the sum of most × size, and one more instance of the largest size for a roll-out; disks need no more."""
     running = [(one, instances_of(system, one.declared)) for one in components if one.declared.kind != "objects"]

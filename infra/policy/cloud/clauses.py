@@ -12,15 +12,19 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Literal
 
 from infra.policy.cloud.catalogue import HIGHEST_HOSTED_LEVEL
+from telemetry.core.hosted.database_figures import has_copies
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from infra.plan.cloud.values import CloudPlan
+    from infra.plan.cloud.values import CloudPlan, SystemPlan
     from infra.policy.catalogue import Finding
 
 ClausePart = Literal["built", "checked", "named"]
 """Made as an object; a rule compares the declaration with it; a protection elsewhere with evidence."""
+GATEWAYS: Final = "gateways with TLS"
+COPY_SCHEDULES: Final = "schedules of copies"
+WAY_TO_LOGS: Final = "way to the central store of logs"
 REQUIREMENTS_BY_LEVEL: Final[Mapping[int, int]] = MappingProxyType({1: 111, 2: 129, 3: 195, 4: 273})
 
 
@@ -202,7 +206,7 @@ def clause_counts(plan: CloudPlan, findings: Iterable[Finding]) -> tuple[ClauseC
     """Return the counts of each system that is planned, in order of id; `findings` are those of the plan."""
     rules = _rules_by_system(findings)
     return tuple(
-        _counts(system.id, system.declared.level, rules.get(system.id, set()) | rules.get("cloud", set()))
+        _counts(plan, system, rules.get(system.id, set()) | rules.get("cloud", set()))
         for system in plan.systems
         if system.declared.level <= HIGHEST_HOSTED_LEVEL
     )
@@ -216,12 +220,28 @@ def _rules_by_system(findings: Iterable[Finding]) -> dict[str, set[str]]:
     return rules
 
 
-def _counts(system: str, level: int, broken: set[str]) -> ClauseCounts:
-    requirements = CLAUSES_BY_LEVEL[level]
-    still_open = tuple(one for one in requirements if broken & set(one.rules))
+def requirements_of(system: SystemPlan) -> tuple[ClauseRequirement, ...]:
+    """Return the requirements in which a system of its level has a part; no gateway is built where nobody calls."""
+    level, is_reached = system.declared.level, system.declared.exposure != "none"
+    return tuple(one for one in CLAUSES_BY_LEVEL.get(level, ()) if is_reached or one.by != GATEWAYS)
+
+
+def _is_open(plan: CloudPlan, system: SystemPlan, one: ClauseRequirement, broken: set[str]) -> bool:
+    """Return whether a rule is broken, or no object builds it: what `rpo-met` and `log-kept` have found then."""
+    if one.by == COPY_SCHEDULES:
+        has_database = any(planned.declared.kind == "database" for planned in system.components)
+        return has_database and not has_copies(plan.declaration)
+    if one.by == WAY_TO_LOGS:
+        return "logs" not in plan.declaration.platform
+    return bool(broken & set(one.rules))
+
+
+def _counts(plan: CloudPlan, system: SystemPlan, broken: set[str]) -> ClauseCounts:
+    level, requirements = system.declared.level, requirements_of(system)
+    still_open = tuple(one for one in requirements if _is_open(plan, system, one, broken))
     parts = [one.part for one in requirements if one not in still_open]
     return ClauseCounts(
-        system,
+        system.id,
         level,
         parts.count("built"),
         parts.count("checked"),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from infra.plan.cloud.sentences import Sentence, day_vi, number_vi
 from infra.policy.cloud.breach import component_breach, shared_breach, system_breach, systems_under
 from telemetry.core.cloud.values import DATA_ZONE_KINDS
+from telemetry.core.hosted.database_figures import has_copies
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -89,6 +90,9 @@ def _place_breaches(plan: CloudPlan, system: SystemPlan) -> Iterator[CloudBreach
 def _loss_breaches(plan: CloudPlan, system: SystemPlan) -> Iterator[CloudBreach]:
     rpo_s = system.declared.rpo_s
     for component in data_components(system):
+        if component.kind == "database" and plan.declaration.backups and not has_copies(plan.declaration):
+            yield _missing_copies(plan, system, component)
+            continue
         if rpo_s == 0:
             yield from _synchronous_breaches(system, component)
             continue
@@ -117,6 +121,29 @@ def _loss_breaches(plan: CloudPlan, system: SystemPlan) -> Iterator[CloudBreach]
                 )
             )
             yield component_breach("rpo-met", system, component, problem, remedy)
+
+
+def _missing_copies(plan: CloudPlan, system: SystemPlan, component: Component) -> CloudBreach:
+    """Return the breach of a database of which no target makes a copy, whatever the schedule of the stores."""
+    if "backup" in plan.declaration.platform:
+        problem = Sentence(
+            "no copy of it is made: no store of copies has medium objects",
+            "Không tạo được bản sao nào: không có kho bản sao loại objects",
+        )
+        remedy = Sentence(
+            "declare a [[backup]] with medium objects in cloud.toml",
+            "Khai báo một [[backup]] có medium là objects trong cloud.toml",
+        )
+    else:
+        problem = Sentence(
+            "no copy of it is made: the platform has no service backup",
+            "Không tạo được bản sao nào: nền tảng không có dịch vụ backup",
+        )
+        remedy = Sentence(
+            "declare [platform.backup] in cloud.toml: where the store of copies answers",
+            "Khai báo [platform.backup] trong cloud.toml: địa chỉ của kho bản sao",
+        )
+    return component_breach("rpo-met", system, component, problem, remedy)
 
 
 def _synchronous_breaches(system: SystemPlan, component: Component) -> Iterator[CloudBreach]:

@@ -45,19 +45,26 @@ def _missing_entries(plan: CloudPlan) -> Iterator[CloudBreach]:
 
 
 def _repeated_hosts(plan: CloudPlan) -> Iterator[CloudBreach]:
-    """Yield each system with the host of an earlier one: a gateway passes a name on to one of them only."""
-    first: dict[str, SystemPlan] = {}
+    """Yield each system whose host another one has: a gateway passes a name on to one of them only."""
+    by_host: dict[str, list[SystemPlan]] = {}
     for system in all_systems(plan):
-        host = system.declared.host
-        other = first.setdefault(host, system) if host else system
-        if other is not system:
-            at = f" ({other.declared.declared_at})" if other.declared.declared_at else ""
-            problem = Sentence(
-                f"has the host {host}, as has {other.id}{at}: people could reach one of them only",
-                f"Tên miền {host} trùng với hệ thống {other.id}{at}: chỉ truy cập được một trong hai hệ thống",
-            )
-            remedy = Sentence("give each system a host of its own", "Đặt cho mỗi hệ thống một tên miền riêng")
-            yield system_breach("host-once", system, problem, remedy)
+        if system.declared.host:
+            by_host.setdefault(system.declared.host, []).append(system)
+    for host, systems in by_host.items():
+        for system in systems:
+            other = next((one for one in systems if one is not system), None)
+            if other is not None:
+                yield _repeated_host(system, host, other)
+
+
+def _repeated_host(system: SystemPlan, host: str, other: SystemPlan) -> CloudBreach:
+    at = f" ({other.declared.declared_at})" if other.declared.declared_at else ""
+    problem = Sentence(
+        f"has the host {host}, as has {other.id}{at}: people could reach one of them only",
+        f"Tên miền {host} trùng với hệ thống {other.id}{at}: chỉ truy cập được một trong hai hệ thống",
+    )
+    remedy = Sentence("give each system a host of its own", "Đặt cho mỗi hệ thống một tên miền riêng")
+    return system_breach("host-once", system, problem, remedy)
 
 
 def _unserved_breaches(plan: CloudPlan, system: SystemPlan) -> Iterator[CloudBreach]:

@@ -9,9 +9,10 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from infra.plan.cloud.sentences import day_vi, number_vi
+from infra.plan.cloud.tenancy import is_autoscaled
 from infra.plan.cloud.zones import zone_breach
 from infra.policy.cloud.catalogue import CLOUD_RULES
-from infra.policy.cloud.clauses import CLAUSES_BY_LEVEL, clause_counts
+from infra.policy.cloud.clauses import clause_counts, requirements_of
 from infra.policy.cloud.dossier_words import (
     BUILT,
     COMPONENT_KINDS,
@@ -29,6 +30,7 @@ from infra.policy.cloud.dossier_words import (
     ZONES,
 )
 from infra.policy.cloud.report_tables import ReportDocument, ReportSection
+from telemetry.core.hosted.database_figures import wanted_instances
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -206,7 +208,7 @@ def _applications(system: SystemPlan) -> ReportSection:
     rows = tuple(
         (
             one.declared.id, COMPONENT_KINDS[one.declared.kind], ZONES[one.declared.zone],
-            _instances(one.declared.least, one.declared.most),
+            _instances(system, one.declared),
             f"{_cores(one.size.cpu_millicores)}, {_memory(one.size.memory_mb)}",
             f"{number_vi(one.declared.disk_gb)} GB" if one.declared.disk_gb else "–",
             _ports(one.declared), one.declared.image or "–",
@@ -223,13 +225,22 @@ def _ports(component: Component) -> str:
     return f"{component.port or '–'}{apart}"
 
 
-def _instances(least: int, most: int) -> str:
-    return str(least) if least == most else f"{least} đến {most}"
+def _instances(system: SystemPlan, component: Component) -> str:
+    """Return how many instances run: a range only where an autoscaler counts them, none of a bucket."""
+    if component.kind == "objects":
+        return "–"
+    if component.kind == "database":
+        return str(wanted_instances(system.declared.level, component.least))
+    least, most = component.least, component.most
+    return f"{least} đến {most}" if is_autoscaled(component) and most > least else str(least)
 
 
 def _connections(plan: CloudPlan, system: SystemPlan) -> ReportSection:
     own = [one for one in plan.connections if system.id in {one.source.system, one.target.system}]
-    sentence = "Ngoài các kết nối sau và các dịch vụ nền tảng (tên miền, thời gian, nhật ký), mọi kết nối đều bị chặn."
+    sentence = (
+        "Ngoài các kết nối sau và các dịch vụ nền tảng (tên miền, thời gian, nhật ký, giám sát, bí mật, sao lưu, "
+        "vận hành cơ sở dữ liệu), mọi kết nối đều bị chặn."
+    )
     forbidden = "Kết nối ghi “KHÔNG ĐƯỢC PHÉP” trái với quy định về vùng mạng, phải bỏ hoặc sửa trước khi triển khai."
     rows = tuple(_connection_row(plan, one) for one in own)
     sentences = (sentence, forbidden) if any(zone_breach(plan, one) for one in own) else (sentence,)
@@ -253,7 +264,7 @@ def _end(end: Endpoint) -> str:
 
 def _copies(plan: CloudPlan, system: SystemPlan) -> ReportSection:
     hosted = system.declared
-    drills = [one for one in plan.declaration.drills if one.system == system.id]
+    drills = [one for one in plan.declaration.drills if one.system == system.id and one.day <= plan.today]
     last = max(drills, key=lambda one: one.day, default=None)
     proven = f"{_day(last.day)} ({last.evidence})" if last else "chưa có"
     rows = tuple(
@@ -336,7 +347,7 @@ def _requirements(plan: CloudPlan, system: SystemPlan, findings: Sequence[Findin
     rows = tuple(
         (one.clause, PARTS[one.part], ", ".join(_rule_title(rule) for rule in one.rules) or BUILT[one.by],
          "Còn phải xử lý" if one in still_open else RESULTS[one.part])
-        for one in CLAUSES_BY_LEVEL.get(system.declared.level, ())
+        for one in requirements_of(system)
     )  # fmt: skip
     columns = ("Điều khoản TCVN 14423:2026", "Cách đáp ứng", "Nội dung", "Kết quả")
     return ReportSection("Các điều khoản được đối chiếu", (), columns, rows, "Không có.")

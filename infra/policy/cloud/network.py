@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from infra.plan.cloud.sentences import NETWORKS_VI, Sentence
 from infra.plan.cloud.zones import zone_breach
 from infra.policy.cloud.breach import CLOUD, CloudBreach, component_breach, shared_breach, system_breach, systems_under
+from infra.policy.cloud.protection import protection_problem, protection_remedy
 from infra.policy.rules import is_open_network
 
 if TYPE_CHECKING:
@@ -260,9 +261,9 @@ def _source_breaches(plan: CloudPlan, system: SystemPlan) -> Iterator[CloudBreac
                 f"Ghi các dải mạng (cidrs) của [[peer]] {peer.id} trong cloud.toml",
             )
             yield shared_breach("admin-source", system, problem, remedy, peer.declared_at)
-    if "vpn" not in plan.declaration.protections:
-        problem = Sentence("remote administration passes no declared VPN", "Quản trị từ xa chưa qua VPN đã khai báo")
-        remedy = Sentence(
-            "name it in [protections.vpn] of cloud.toml", "Khai báo VPN trong [protections.vpn] của cloud.toml"
-        )
-        yield shared_breach("admin-source", system, problem, remedy, "")
+    missing = Sentence("remote administration passes no declared VPN", "Quản trị từ xa chưa qua VPN đã khai báo")
+    vpn = plan.declaration.protections.get("vpn")
+    unproven = protection_problem(vpn, plan.today) if vpn else missing
+    if unproven is not None:
+        remedy = protection_remedy("vpn")
+        yield shared_breach("admin-source", system, unproven, remedy, vpn.declared_at if vpn else "")

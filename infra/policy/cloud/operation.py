@@ -66,6 +66,13 @@ def _log_breaches(plan: CloudPlan, system: SystemPlan) -> Iterator[CloudBreach]:
         remedy = Sentence("declare [logs] in cloud.toml", "Khai báo [logs] trong cloud.toml")
         yield shared_breach("log-kept", system, problem, remedy, "")
         return
+    if "logs" not in plan.declaration.platform:
+        problem = Sentence("the platform has no service logs", "Nền tảng không có dịch vụ logs")
+        remedy = Sentence(
+            "declare [platform.logs] in cloud.toml: where the store of logs answers",
+            "Khai báo [platform.logs] trong cloud.toml: địa chỉ của kho nhật ký",
+        )
+        yield shared_breach("log-kept", system, problem, remedy, logs.declared_at)
     wanted = wanted_log_days(plan, level)
     if logs.keep_days < wanted:
         clause = "333/2026 Art. 20.3" if wanted > LOG_DAYS[level] else ""

@@ -29,12 +29,9 @@ def check_protections(plan: CloudPlan) -> Iterator[CloudBreach]:
         for system in systems_under(plan, rule):
             if _needs(rule, system):
                 protection = plan.declaration.protections.get(rule)
-                problem = _problem(protection, plan.today)
+                problem = protection_problem(protection, plan.today)
                 if problem is not None:
-                    remedy = Sentence(
-                        f"name it in [protections.{rule}] of cloud.toml, with the evidence and its day",
-                        f"Khai báo trong [protections.{rule}] của cloud.toml, kèm minh chứng và ngày của minh chứng",
-                    )
+                    remedy = protection_remedy(rule)
                     yield shared_breach(rule, system, problem, remedy, protection.declared_at if protection else "")
 
 
@@ -45,7 +42,16 @@ def _needs(rule: str, system: SystemPlan) -> bool:
     return rule != "dbf" or any(one.declared.kind == "database" for one in system.components)
 
 
-def _problem(protection: Protection | None, today: date) -> Sentence | None:
+def protection_remedy(name: str) -> Sentence:
+    """Return what to do about a protection that is missing or not proven."""
+    return Sentence(
+        f"name it in [protections.{name}] of cloud.toml, with the evidence and its day",
+        f"Khai báo trong [protections.{name}] của cloud.toml, kèm minh chứng và ngày của minh chứng",
+    )
+
+
+def protection_problem(protection: Protection | None, today: date) -> Sentence | None:
+    """Return what is wrong with a protection on a day, None for nothing."""
     if protection is None:
         return Sentence("the protection is not declared", "Chưa khai báo biện pháp")
     if not protection.evidence.strip():

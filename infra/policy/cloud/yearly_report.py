@@ -84,7 +84,7 @@ def _drills(plan: CloudPlan, year: int) -> ReportSection:
     rows = tuple(
         (one.system, f"{one.day:%d/%m/%Y}", one.evidence)
         for one in sorted(plan.declaration.drills, key=lambda one: (one.day, one.system))
-        if first <= one.day <= last
+        if first <= one.day <= min(last, plan.today)
     )
     columns = ("Hệ thống", "Ngày", "Minh chứng")
     return ReportSection(

@@ -59,8 +59,8 @@ def test_an_open_point_says_what_is_wrong_and_its_remedy() -> None:
     assert "khoản 1 Điều 39 Nghị định 331/2026/NĐ-CP" in row[-1]
 
 
-def yearly(declaration: CloudDeclaration, year: int = 2026) -> dict[str, ReportSection]:
-    plan = build_cloud_plan(declaration, province="vn83", stage="prod", today=TODAY)
+def yearly(declaration: CloudDeclaration, year: int = 2026, today: date = TODAY) -> dict[str, ReportSection]:
+    plan = build_cloud_plan(declaration, province="vn83", stage="prod", today=today)
     return {one.title: one for one in build_yearly_report(plan, check_cloud_plan(plan), year).sections}
 
 
@@ -135,7 +135,7 @@ def test_the_year_counts_systems_by_level_and_the_drills_of_its_period() -> None
         for day in (date(2025, 12, 14), date(2025, 12, 15), date(2026, 12, 14), date(2026, 12, 15))
     )
     declaration = with_system(base_declaration(), hosted_system("vn83-eform", level=2, level_decision=None))
-    sections = yearly(replace(declaration, drills=drills))
+    sections = yearly(replace(declaration, drills=drills), today=date(2026, 12, 20))
     levels = {row[0]: row[1:] for row in sections["Hệ thống theo cấp độ"].rows}
     assert (levels["2"], levels["3"], levels["Tổng số"]) == (
         ("1", "0", "1", "1"), ("1", "1", "0", "0"), ("2", "1", "1", "1"),

@@ -128,10 +128,11 @@ def test_two_systems_with_one_host_or_database_look_like_one() -> None:
     assert "shares a database" in problems(with_flows(second_system("vn83-portal"), reads), "level-split")[0]
 
 
-def test_a_host_belongs_to_one_system_and_the_second_names_the_line_of_the_first() -> None:
+def test_a_host_belongs_to_one_system_and_each_names_the_line_of_the_other() -> None:
     two = second_system("vn83-portal", host=hosted_system().host, declared_at="systems.toml:40")
     first = with_system(two, hosted_system(declared_at="systems.toml:12"))
-    (finding,) = [one for one in findings(first) if one.rule == "host-once"]
+    other, finding = [one for one in findings(first) if one.rule == "host-once"]
+    assert "as has vn83-portal (systems.toml:40)" in other.problem
     assert finding.where == "vn83-portal (systems.toml:40)"
     assert "as has vn83-onestop (systems.toml:12)" in finding.problem
     assert finding.severity == "mandatory"
