@@ -53,6 +53,8 @@ INVENTORY_FILES = (
 CLOUD_FILES = ("agencies.csv", "components.csv", "flows.csv", "cloud.toml", "cloud.lock")
 """Files about the systems that the province hosts itself."""
 OPTIONAL_FILES = frozenset({"sources.toml", "indices.csv", "commitments.csv", "signers.csv", *CLOUD_FILES})
+MERGE_MARK = "<<<<<<< "
+"""How Git begins a place that it could not merge."""
 """Files that an inventory may leave out; the version of one without them is that of its other files."""
 
 
@@ -117,13 +119,22 @@ class InventoryFolder:
             text = decode_text(raw)
             if not _is_utf8(raw):
                 self._contents[name] = text.encode()  # as the copies of other machines have it
-            return unicodedata.normalize("NFC", text)
+            if not self._add_merge_faults(name, text):
+                return unicodedata.normalize("NFC", text)
         except DelimitedTextError as error:
             self.add_fault(name, error.line, error.field, error.problem, error.remedy)
         except OSError as error:
             self.add_fault(name, 1, "file", f"cannot be read ({error.strerror})", "put the file there")
         self._mark_unread(name)
         return None
+
+    def _add_merge_faults(self, name: str, text: str) -> bool:
+        """Add a fault for each place at which a merge stopped, and return whether there is one."""
+        lines = [number for number, line in enumerate(text.splitlines(), 1) if line.startswith(MERGE_MARK)]
+        remedy = "write the rows that are right, and remove the lines <<<<<<<, ======= and >>>>>>>"
+        for line in lines:
+            self.add_fault(name, line, "merge", "two versions stand here, which Git could not merge", remedy)
+        return bool(lines)
 
     def _mark_unread(self, name: str) -> None:
         self.faults.unread_files.add(unread_name(name))

@@ -6,8 +6,10 @@ It must not read files, nor depend on which file it is.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
+from difflib import get_close_matches
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Container, Mapping, Sequence
 
 IDENTIFIER = re.compile(r"[a-z0-9-]{1,63}")
+LEAST_LIKENESS = 0.8
+"""From which likeness on (difflib, 0 to 1) a word is taken for a misspelling of another one."""
 
 
 def unread_name(file: str) -> str:
@@ -188,7 +192,18 @@ class Record:
         """Add a fault when the value is not a declared name; `file` declares it, where its name is not `what` + s."""
         place = file or f"{what}s"
         if value and value not in declared and unread_name(place) not in self.faults.unread_files:
-            self.add_fault(key, f"there is no {what} {value!r}", f"declare it in {place}, or name one that is declared")
+            close = closest(value, declared) if isinstance(declared, Iterable) else ""
+            named = close or "one that is declared"
+            self.add_fault(key, f"there is no {what} {value!r}", f"declare it in {place}, or name {named}")
+
+
+def closest(word: str, known: Iterable[str]) -> str:
+    """Return the known word that differs least from one that may be misspelt, "" when none is like it.
+
+    >>> closest("healthport", ["health", "health_port", "port"]), closest("colour", ["owner", "level"])
+    ('health_port', '')
+    """
+    return next(iter(get_close_matches(word, list(known), 1, LEAST_LIKENESS)), "")
 
 
 def check_keys(record: Record, keys: AllowedKeys) -> None:
@@ -196,6 +211,8 @@ def check_keys(record: Record, keys: AllowedKeys) -> None:
     allowed = keys.required + keys.optional
     for key in record.values:
         if key not in allowed:
-            record.add_fault(key, "is unknown here", f"remove it, or use one of {', '.join(allowed)}")
+            close = closest(key, [one for one in allowed if one not in record.values])
+            use = f"write {close}" if close else f"use one of {', '.join(allowed)}"
+            record.add_fault(key, "is unknown here", f"remove it, or {use}")
     for key in keys.missing(record.values):
         record.add_fault(key, "is missing", "add it")

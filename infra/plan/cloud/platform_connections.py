@@ -23,6 +23,8 @@ DNS_PORT = 53
 DATABASE_PORT = 5432
 DATABASE_STATUS_PORT = 8000
 """The status port of CloudNativePG's instances, which its operator calls."""
+QUEUE_CLUSTER_PORTS = (4369, 25672)
+"""Ports at which RabbitMQ's instances find each other (epmd) and replicate (Erlang distribution)."""
 OPERATOR_WEBHOOK_PORT = 9443
 CLUSTER_API_END = Endpoint("platform", CLUSTER_API, zone="manage")
 OPERATOR_END = Endpoint("operator", DATABASE_OPERATOR, zone="manage", namespace="cnpg-system")
@@ -47,6 +49,8 @@ def _generated_connections(declaration: CloudDeclaration, namespaces: Namespaces
         if component.kind == "database":
             has_database = True
             yield from _database_connections(declaration, component, here)
+        elif component.kind == "queue":
+            yield from _queue_connections(declaration, here)
     if has_database:
         yield AllowedConnection(
             CLUSTER_API_END, OPERATOR_END, OPERATOR_WEBHOOK_PORT, origin="platform", why="checks of database objects"
@@ -90,5 +94,17 @@ def _database_connections(
     for operator_port in (DATABASE_STATUS_PORT, port):
         yield AllowedConnection(OPERATOR_END, here, operator_port, origin="platform", why="operation of the database")
     yield AllowedConnection(here, here, port, origin="platform", why="replication")
+    yield from _cluster_state_connections(declaration, here)
+
+
+def _queue_connections(declaration: CloudDeclaration, here: Endpoint) -> Iterator[AllowedConnection]:
+    """Yield what the instances of a queue need among each other: without it each of them stays alone."""
+    for port in QUEUE_CLUSTER_PORTS:
+        yield AllowedConnection(here, here, port, origin="platform", why="replication")
+    yield from _cluster_state_connections(declaration, here)
+
+
+def _cluster_state_connections(declaration: CloudDeclaration, here: Endpoint) -> Iterator[AllowedConnection]:
+    """Yield the way to the API server, where instances ask which others there are."""
     for api_port in declaration.ground.api_server_ports:
         yield AllowedConnection(here, CLUSTER_API_END, api_port, origin="platform", why="state of the cluster")

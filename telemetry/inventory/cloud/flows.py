@@ -123,8 +123,8 @@ def _check_port(r: Record, port: int, source: FlowEnd, called: Component | None)
     ports = {called.port, called.health_port} - {0}
     has_more = called.kind in MANY_PORTED_KINDS and source.system == called.system
     if port and port not in ports and not has_more:
-        listed = " and ".join(str(one) for one in sorted(ports))
-        r.add_fault("port", f"{called.path} does not listen on {port}", f"write its port: {listed}")
+        health = f", or {called.health_port} for its health" if called.health_port else ""
+        r.add_fault("port", f"{called.path} does not listen on {port}", f"write its port: {called.port}{health}")
 
 
 def _check_pair(r: Record, source: FlowEnd, target: FlowEnd, ends: DeclaredEnds) -> None:

@@ -39,7 +39,7 @@ HOST = re.compile(rf"(?=.{{1,253}}$)({_HOST_LABEL}\.)+{_HOST_LABEL}")
 
 def check_part_of_name(r: Record, key: str, ident: str) -> None:
     """Add a fault for an id of which no name of a namespace, object or probe could be made that is unique."""
-    if ident and not _NAME_PART.fullmatch(ident):
+    if IDENTIFIER.fullmatch(ident) and not _NAME_PART.fullmatch(ident):
         r.add_fault(
             key, f"{ident!r} ends with a dash or has two in a row", "use a-z, 0-9 and single dashes between them"
         )

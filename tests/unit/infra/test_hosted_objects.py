@@ -538,3 +538,17 @@ def test_a_system_more_touches_its_own_folder_of_the_rendered_tree_only() -> Non
     changed = {name for name in after if after[name] != before.get(name)}
     assert {name.partition("/")[0] for name in changed} == {"vn83-forms"}
     assert before.items() <= after.items()
+
+
+def test_the_instances_of_a_queue_reach_each_other_and_the_api_server_alone() -> None:
+    declared = with_component("queue", "server", port=5671, disk_gb=10)
+    found = hosted_objects(replace(declared, ground=replace(GROUND, engines={"rabbitmq-cluster-operator": "2.16"})))
+    pods = {"app.kubernetes.io/name": "extra", "app.kubernetes.io/component": "rabbitmq"}
+    for port in (4369, 25672):
+        (peer,) = found.one("NetworkPolicy", f"{SERVER}/extra-to-extra-{port}-in")["spec"]["ingress"][0]["from"]
+        assert peer["podSelector"]["matchLabels"] == pods
+        way_out = found.one("NetworkPolicy", f"{SERVER}/extra-to-extra-{port}-out")["spec"]
+        assert way_out["podSelector"]["matchLabels"] == pods
+        assert way_out["egress"][0]["ports"] == [{"protocol": "TCP", "port": port}]
+    reached = [name for name in found.names("NetworkPolicy") if "/extra-to-platform.kubernetes-api" in name]
+    assert reached == [f"{SERVER}/extra-to-platform.kubernetes-api-{port}-out" for port in (443, 6443)]

@@ -71,7 +71,7 @@ def test_a_flow_calls_a_port_on_which_its_component_listens(tmp_path: Path, port
     with pytest.raises(InventoryError) if fault else nullcontext() as raised:
         inventory.load(tmp_path)
     if fault and raised:
-        assert raised.value.faults[0].remedy == "write its port: 8080 and 9080"
+        assert raised.value.faults[0].remedy == "write its port: 8080, or 9080 for its health"
 
 
 @pytest.mark.parametrize(("kind", "is_fault"), [("gateway", False), ("app", True)])

@@ -128,7 +128,7 @@ def _listener_faults(plan: CloudPlan, system: SystemPlan) -> Iterator[Fault]:
             problem = (
                 f"is called at port {listener.port} of the balancer, as {', '.join(others) or 'its other port'} is"
             )
-            remedy = "let one of them take the calls and pass them on, or declare a system of its own"
+            remedy = "let one of them take all calls, give a gateway another port, or declare a system of its own"
             yield new_fault(listener.declared_at, f"{system.id}/{listener.component}", problem, remedy)
 
 
