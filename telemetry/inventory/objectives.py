@@ -158,6 +158,8 @@ def _parse_unknown_policy(r: Record, sli: SliKind) -> ObjectiveUnknownPolicy:
 
 def _parse_threshold_ms(r: Record, sli: SliKind) -> int:
     """Return the threshold, ms; each SLI that needs one has its own key and its own values."""
+    if r.values.get("sli") not in SLIS:  # a fault by itself; what its keys should be is not known
+        return 0
     for other, (key, _, _) in THRESHOLDS.items():
         if (sli == other) != (key in r.values):
             r.add_fault(key, f"does not fit sli {sli}", f"give it to {other} objectives, and only to them")

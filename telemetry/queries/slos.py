@@ -52,7 +52,8 @@ class ScopedSlo:
     @cached_property
     def account(self) -> TimeByState:
         """The time by state; all zero for objectives that count something else."""
-        return TimeByState(self.row.up, self.row.down, self.row.unknown, self.row.excluded)
+        row = self.row
+        return TimeByState(row.up, row.down, row.unknown, row.excluded, not_in_service=row.not_in_service)
 
     @cached_property
     def ratio(self) -> CoveredRatio:
@@ -166,9 +167,9 @@ def count_slo_states(slos: Iterable[ScopedSlo]) -> Mapping[SloState, int]:
 
 def sum_slos(slos: Iterable[ScopedSlo]) -> tuple[TimeByState, GoodBad]:
     """Add time and counts over scopes: sums add, ratios do not."""
-    rows = [s.row for s in slos]
-    times = (TimeByState(r.up, r.down, r.unknown, r.excluded) for r in rows)
-    return sum_times(times), GoodBad(sum(r.good for r in rows), sum(r.bad for r in rows))
+    known = tuple(slos)
+    counted = GoodBad(sum(slo.row.good for slo in known), sum(slo.row.bad for slo in known))
+    return sum_times(slo.account for slo in known), counted
 
 
 def _group_by(slos: Iterable[ScopedSlo], key: Callable[[ScopedSlo], str]) -> dict[str, list[ScopedSlo]]:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from telemetry.core.calendar.windows import SLOT
+from telemetry.core.fold.live_row_types import SloNow
 from telemetry.core.inventory import Objective
 from tests.program.network import NOW, Network, busy, local
-from tests.program.promises import judged, promised, promising
+from tests.program.promises import WELL, WORKED, judged, promised, promising
 from tests.program.test_metrics import checked
 
 if TYPE_CHECKING:
@@ -73,6 +75,18 @@ def test_the_identities_hold_in_every_status(net: Network) -> None:
             assert budget["total"] == pytest.approx((1 - row["target"]) * whole)
             assert budget["consumed"] == row["counted"]["bad"]
             assert budget["remaining"] == pytest.approx(budget["total"] - budget["consumed"])
+
+
+def test_time_before_a_centre_was_in_service_is_named_wherever_an_objective_stands(net: Network) -> None:
+    new = msgspec.structs.replace(WELL, open=900, up=900, good=900, excluded=150, not_in_service=100)
+    row = SloNow(slo="open", at=NOW, settled_until=NOW, scopes=(WORKED, new))
+    net.store.put_live_rows({"slo:open": msgspec.json.encode(row)})
+    net.time[0] += 1000
+    listed = next(one for one in get(net, "slos", slo="open")["data"] if one["scope"] == "centre:vn83-b")
+    status = get(net, "slos/open/status", scope="centre:vn83-b")["data"]
+    sums = get(net, "slos/open")["data"]["sums"]
+    for answer in (listed, status, sums):
+        assert (answer["seconds"]["excluded"], answer["seconds"]["not_in_service"]) == (150, 100)
 
 
 def test_what_was_never_judged_is_null_and_says_so(net: Network) -> None:

@@ -131,6 +131,11 @@ def test_what_cannot_work_is_a_fault(old: str, new: str, line: int, field: str, 
     assert all(fault.remedy for fault in hits)
 
 
+def test_an_sli_that_is_not_known_is_the_only_fault_of_its_objective() -> None:
+    faults = read(PLAIN.replace("availability", "wait_within") + "threshold_s = 900\n")[1]
+    assert [(fault.field, fault.problem) for fault in faults] == [("sli", "'wait_within' is not known")]
+
+
 def test_a_goal_that_no_rule_can_miss_warns_and_is_no_fault() -> None:
     _, faults = read(PLAIN.replace("0.99", "0.8").replace("days = 28", 'period = "year"'))
     assert faults == []
