@@ -125,6 +125,24 @@ DEPLOYMENT = named(
         "template": pod_template(),
     },
 )
+QUEUE = edited(
+    named(
+        "apps/v1 StatefulSet",
+        "mail-server",
+        spec={
+            "serviceName": "mail-nodes",
+            "selector": {"matchLabels": {"app.kubernetes.io/component": "app"}},
+            "template": edited(
+                edited(pod_template(), "spec.automountServiceAccountToken", True),
+                "spec.serviceAccountName", "mail-server",
+            ),
+        },
+    ),
+    "metadata.ownerReferences",
+    [{"apiVersion": "rabbitmq.com/v1beta1", "kind": "RabbitmqCluster", "name": "mail", "controller": True,
+      "uid": "5a0bbd1e-6e7c-4f4c-9d5c-0d1e4d4a0f57"}],
+)  # fmt: skip
+"""What the operator of RabbitMQ makes: with the token of the account that it made for this queue."""
 CRON_JOB = named(
     "batch/v1 CronJob",
     "nightly",
@@ -413,6 +431,11 @@ def _workload_examples() -> tuple[AdmissionExample, ...]:
             "pod-hardened", "no token", DEPLOYMENT,
             edited(DEPLOYMENT, f"{_POD}.automountServiceAccountToken", None),
         ),
+        (
+            "pod-hardened", "no token", QUEUE,
+            edited(QUEUE, f"{_POD}.serviceAccountName", "other"),
+        ),
+        ("pod-hardened", "no token", QUEUE, edited(QUEUE, "metadata.ownerReferences", None)),
         (
             "pod-hardened", "no path", DEPLOYMENT,
             edited(DEPLOYMENT, f"{_POD}.volumes", [{"name": "host", "hostPath": {"path": "/var"}}]),

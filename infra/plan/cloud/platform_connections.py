@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from infra.plan.cloud.connections import component_endpoint, distinct_connections, platform_endpoint
 from infra.plan.cloud.names import CLUSTER_API, DATABASE_OPERATOR
-from infra.plan.cloud.values import AllowedConnection, Endpoint
+from infra.plan.cloud.queues import CLUSTER_PORTS, management_port
+from infra.plan.cloud.values import QUEUE_OPERATOR, QUEUE_OPERATOR_NAMESPACE, AllowedConnection, Endpoint
 from infra.plan.cloud.vantage_points import vantage_connections
 from telemetry.core.hosted.database_figures import METRICS_PORT
 
@@ -23,11 +24,10 @@ DNS_PORT = 53
 DATABASE_PORT = 5432
 DATABASE_STATUS_PORT = 8000
 """The status port of CloudNativePG's instances, which its operator calls."""
-QUEUE_CLUSTER_PORTS = (4369, 25672)
-"""Ports at which RabbitMQ's instances find each other (epmd) and replicate (Erlang distribution)."""
 OPERATOR_WEBHOOK_PORT = 9443
 CLUSTER_API_END = Endpoint("platform", CLUSTER_API, zone="manage")
 OPERATOR_END = Endpoint("operator", DATABASE_OPERATOR, zone="manage", namespace="cnpg-system")
+QUEUE_OPERATOR_END = Endpoint("operator", QUEUE_OPERATOR, zone="manage", namespace=QUEUE_OPERATOR_NAMESPACE)
 
 
 def platform_connections(
@@ -50,7 +50,7 @@ def _generated_connections(declaration: CloudDeclaration, namespaces: Namespaces
             has_database = True
             yield from _database_connections(declaration, component, here)
         elif component.kind == "queue":
-            yield from _queue_connections(declaration, here)
+            yield from _queue_connections(declaration, component, here)
     if has_database:
         yield AllowedConnection(
             CLUSTER_API_END, OPERATOR_END, OPERATOR_WEBHOOK_PORT, origin="platform", why="checks of database objects"
@@ -97,14 +97,19 @@ def _database_connections(
     yield from _cluster_state_connections(declaration, here)
 
 
-def _queue_connections(declaration: CloudDeclaration, here: Endpoint) -> Iterator[AllowedConnection]:
-    """Yield what the instances of a queue need among each other: without it each of them stays alone."""
-    for port in QUEUE_CLUSTER_PORTS:
-        yield AllowedConnection(here, here, port, origin="platform", why="replication")
-    yield from _cluster_state_connections(declaration, here)
-
-
 def _cluster_state_connections(declaration: CloudDeclaration, here: Endpoint) -> Iterator[AllowedConnection]:
     """Yield the way to the API server, where instances ask which others there are."""
     for api_port in declaration.ground.api_server_ports:
         yield AllowedConnection(here, CLUSTER_API_END, api_port, origin="platform", why="state of the cluster")
+
+
+def _queue_connections(
+    declaration: CloudDeclaration, component: Component, here: Endpoint
+) -> Iterator[AllowedConnection]:
+    """Yield what the instances of a queue need among each other, and its operator, which asks them for their state."""
+    for port in CLUSTER_PORTS:
+        yield AllowedConnection(here, here, port, origin="platform", why="replication")
+    if QUEUE_OPERATOR in declaration.ground.engines:
+        port = management_port(declaration, component)
+        yield AllowedConnection(QUEUE_OPERATOR_END, here, port, origin="platform", why="operation of the queue")
+    yield from _cluster_state_connections(declaration, here)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from infra.plan.cloud.queues import QUEUE_TLS_PORT, queue_port
 from infra.plan.cloud.sentences import Sentence
 from infra.plan.cloud.values import QUEUE_OPERATOR
 from telemetry.errors import Fault, declaration_fault
@@ -50,6 +51,8 @@ def unserved_components(plan: CloudPlan, system: SystemPlan) -> Iterator[Unserve
                 "bên ngoài",
             )
             yield UnservedComponent("queue-operator", declared, problem, remedy)
+        elif declared.kind == "queue" and declared.port not in {0, queue_port(plan.declaration, declared)}:
+            yield _wrong_port(plan, declared)
         elif declared.kind == "objects" and "objects" not in plan.declaration.platform:
             problem = Sentence(
                 "the platform has no object store for its bucket", "Nền tảng chưa có kho đối tượng cho kho tệp này"
@@ -59,6 +62,21 @@ def unserved_components(plan: CloudPlan, system: SystemPlan) -> Iterator[Unserve
                 "Khai báo [platform.objects] trong cloud.toml, kèm địa chỉ hoặc namespace",
             )
             yield UnservedComponent("object-store", declared, problem, remedy)
+
+
+def _wrong_port(plan: CloudPlan, queue: Component) -> UnservedComponent:
+    """Return a queue with a port that its operator does not open."""
+    port = queue_port(plan.declaration, queue)
+    by_tls, vi = ("with TLS", "có TLS") if port == QUEUE_TLS_PORT else ("without TLS", "không có TLS")
+    problem = Sentence(
+        f"has port {queue.port}, and its operator opens {port} alone for calls {by_tls}",
+        f"Cổng khai báo là {queue.port}, nhưng bộ vận hành hàng đợi chỉ mở cổng {port} cho kết nối {vi}",
+    )
+    remedy = Sentence(
+        f"write {port} as its port, and in the rows of flows.csv that call it",
+        f"Ghi {port} làm cổng của hàng đợi và trong các dòng của flows.csv gọi tới nó",
+    )
+    return UnservedComponent("queue-operator", queue, problem, remedy)
 
 
 def is_bucket(plan: CloudPlan, end: Endpoint) -> bool:

@@ -104,6 +104,8 @@ class SystemPlan:
 
 QUEUE_OPERATOR: Final = "rabbitmq-cluster-operator"
 """The name of the queues' operator among the ground's engines."""
+QUEUE_OPERATOR_NAMESPACE: Final = "rabbitmq-system"
+"""Where its published manifest installs it."""
 
 
 @dataclass(frozen=True, slots=True, order=True)

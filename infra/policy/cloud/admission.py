@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from infra.plan.cloud.values import QUEUE_OPERATOR, QUEUE_OPERATOR_NAMESPACE
 from infra.plan.cloud.vantage_points import BROKER, vantage_namespaces
 from infra.policy.cloud.admission_checks import (
     DATA_LABEL,
@@ -47,7 +48,9 @@ def platform_namespaces(declaration: CloudDeclaration, province: str) -> tuple[s
     """Return the namespaces of the platform, which belong to no system: services, gateways, operators, agents."""
     # The broker is called by agents and calls nobody: its namespace may be that of a hosted system.
     services = (one.namespace for name, one in declaration.platform.items() if one.namespace and name != BROKER)
-    others = (declaration.ground.gateway_namespace, DATABASE_OPERATOR_NAMESPACE, *vantage_namespaces(province))
+    queues = (QUEUE_OPERATOR_NAMESPACE,) if QUEUE_OPERATOR in declaration.ground.engines else ()
+    operators = (DATABASE_OPERATOR_NAMESPACE, *queues)
+    others = (declaration.ground.gateway_namespace, *operators, *vantage_namespaces(province))
     return tuple(sorted({*services, *others}))
 
 

@@ -76,6 +76,12 @@ _NETWORK_VARIABLES: Final = {
 }
 """All rules of a NetworkPolicy, and the list of peers of each."""
 _GATEWAY: Final = f"object.spec.?podSelector.?matchLabels[?'{KIND_LABEL}'].orValue('') == 'gateway'"
+_QUEUE: Final = (
+    "object.kind == 'StatefulSet' && object.metadata.?ownerReferences.orValue([]).exists(owner, "
+    "owner.kind == 'RabbitmqCluster' && owner.?controller.orValue(false) && "
+    "variables.pod.?serviceAccountName.orValue('') == owner.name + '-server')"
+)
+"""A StatefulSet of the queues' operator: it always mounts the token of the account that it made for the queue alone."""
 _OWN_SYSTEM: Final = f"namespaceObject.metadata.labels[?'{SYSTEM_LABEL}'].orValue('')"
 
 
@@ -324,7 +330,8 @@ def _pod_hardened() -> AdmissionPolicy:
                 "a pod shares nothing with its host",
             ),
             AdmissionCheck(
-                "object.kind == 'Namespace' || !variables.pod.?automountServiceAccountToken.orValue(true)",
+                "object.kind == 'Namespace' || !variables.pod.?automountServiceAccountToken.orValue(true) || "
+                f"({_QUEUE})",
                 "a pod mounts no token of the cluster",
             ),
             AdmissionCheck(

@@ -153,12 +153,15 @@ def test_a_zone_without_its_entry_in_the_lock_is_a_hint_with_the_command() -> No
 
 
 def test_what_only_a_target_refused_is_said_before() -> None:
-    queue = Component(ONESTOP, "queue", "queue", "server", "S", 3, 3, 10, 5672, image="rabbitmq")
+    queue = Component(ONESTOP, "queue", "queue", "server", "S", 3, 3, 10, 5671, image="rabbitmq")
     files = Component(ONESTOP, "files", "objects", "database", "S", 1, 1, disk_gb=10)
     base = replace(BASE, components=(*BASE.components, queue, files))
     assert severities(base, "queue-operator") == ["advisory"]
     engines = replace(BASE.ground, engines={"rabbitmq-cluster-operator": "2.12"})
     assert problems(replace(base, ground=engines), "queue-operator") == []
+    elsewhere = (*BASE.components, replace(queue, port=5672), files)
+    (problem,) = problems(replace(base, ground=engines, components=elsewhere), "queue-operator")
+    assert problem.startswith("has port 5672, and its operator opens 5671 alone for calls with TLS")
     without = replace(base, platform={name: one for name, one in base.platform.items() if name != "objects"})
     assert severities(without, "object-store") == ["mandatory"]
     assert problems(base, "object-store") == []

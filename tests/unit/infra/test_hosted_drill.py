@@ -47,7 +47,7 @@ def test_everything_is_in_a_namespace_of_its_own() -> None:
 def test_it_reads_the_copies_of_the_running_database_and_writes_none() -> None:
     objects = drill_of()
     spec = one_of(objects, "Cluster", "db")["spec"]
-    assert spec["instances"] == 1
+    assert (spec["instances"], spec["enablePDB"]) == (1, False)
     assert "plugins" not in spec
     assert spec["bootstrap"]["recovery"]["source"] == spec["externalClusters"][0]["name"]
     running = hosted_objects(BASE).one("Cluster", f"{ZONE}/db")["spec"]

@@ -514,6 +514,14 @@ def test_a_queue_needs_an_operator_of_the_platform() -> None:
     assert found.names("RabbitmqCluster") == [f"{DATABASE}/extra"]
 
 
+def test_a_single_instance_of_a_database_lets_its_host_drain() -> None:
+    """CloudNativePG's own budget keeps one primary available: with one instance its host would never drain."""
+    assert hosted_objects(base_declaration()).one("Cluster", f"{DATABASE}/db")["spec"]["enablePDB"] is True
+    single = changed_components(base_components(), lambda one: one.id == "db", least=1, most=1)
+    lower = with_system(replace(base_declaration(), components=single), hosted_system(level=2))
+    assert hosted_objects(lower).one("Cluster", f"{DATABASE}/db")["spec"]["enablePDB"] is False
+
+
 def test_two_components_at_one_host_and_port_are_a_fault() -> None:
     declared = with_component("web", "dmz", port=8090)
     flow = Flow(outside("internet"), component_end(ONESTOP, "extra"), 8090, "a second door")

@@ -77,6 +77,8 @@ def _cluster(spec: HostedSpec, system: SystemPlan, zone: ZonePlan, component: Co
         "instances": instances,
         "imageName": image_reference(spec, component),
         "enableSuperuserAccess": False,
+        # Its operator would let no host drain on which the only instance runs.
+        "enablePDB": instances > 1,
         "primaryUpdateStrategy": "unsupervised",
         "storage": storage,
         "resources": resources(component),

@@ -109,6 +109,7 @@ def _move_object(manifest: Manifest, place: ZonePlan, system: SystemPlan) -> Man
     initial = spec["bootstrap"]["initdb"]
     spec |= {
         "instances": 1,
+        "enablePDB": False,
         "bootstrap": {"recovery": {"source": COPIES, **initial}},
         "externalClusters": [{"name": COPIES, "plugin": {"name": plugin["name"], "parameters": plugin["parameters"]}}],
         "postgresql": {name: value for name, value in spec["postgresql"].items() if name != "synchronous"},

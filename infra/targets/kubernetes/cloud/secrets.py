@@ -40,6 +40,13 @@ def external_secret(
     return {"apiVersion": version, "kind": kind_name, "metadata": meta, "spec": body}
 
 
+def with_filled_files(secret: Manifest, files: Mapping[str, str]) -> Manifest:
+    """Return an ExternalSecret with further keys, whose templates External Secrets fills with the vault's values."""
+    target = secret["spec"]["target"]
+    template = {**target["template"], "engineVersion": "v2", "mergePolicy": "Merge", "data": dict(files)}
+    return {**secret, "spec": {**secret["spec"], "target": {**target, "template": template}}}
+
+
 def caller_secrets(spec: HostedSpec, zone: ZonePlan) -> tuple[Manifest, ...]:
     """Return the credentials that the zone's components need of their own system's data in other namespaces."""
     wanted = {

@@ -9,16 +9,19 @@ import json
 from typing import TYPE_CHECKING
 
 from infra.plan.cloud.platform_stores import store_port_fault, unserved_components
+from infra.policy.cloud.admission_checks import ZONE_LABEL
 from infra.targets.kubernetes.cloud.encryption import certificate_name, has_certificate
 from infra.targets.kubernetes.cloud.objects import (
     DATABASE_CLUSTER_LABEL,
+    SEPARATED_LEVEL,
     component_manifest,
     image_reference,
     object_labels,
     object_name,
+    policy_selector,
 )
 from infra.targets.kubernetes.cloud.pods import bucket_name, credentials_name, resources
-from infra.targets.kubernetes.cloud.secrets import external_secret, secret_path
+from infra.targets.kubernetes.cloud.secrets import external_secret, secret_path, with_filled_files
 from infra.targets.kubernetes.cloud.storage import storage_class_of
 from infra.targets.kubernetes.objects import dns_name, sha256_of
 
@@ -35,6 +38,9 @@ SCHEDULE_KIND = "velero.io/v1 Schedule"
 COPY_RETENTION_HOURS = 720
 DAY_S, HOUR_S = 86_400, 3_600
 LOCK_DAYS = 30
+MOST_FREE_DISK_MB = 2000
+FIRST_USER = "default_user = {{ .username }}\ndefault_pass = {{ .password }}\n"
+"""The file by which a queue makes its first user, at its first start only; External Secrets fills it in."""
 
 
 def store_manifests(spec: HostedSpec, system: SystemPlan, zone: ZonePlan) -> tuple[Manifest, ...]:
@@ -54,12 +60,16 @@ def store_faults(spec: HostedSpec, system: SystemPlan) -> tuple[Fault, ...]:
 def _store_objects(
     spec: HostedSpec, system: SystemPlan, zone: ZonePlan, component: ComponentPlan
 ) -> Iterator[Manifest]:
+    if component.declared.kind not in {"objects", "queue"}:
+        return
+    secret = external_secret(
+        spec, component.namespace, component.labels, credentials_name(component), secret_path(component)
+    )
     if component.declared.kind == "objects":
         yield _bucket(component)
-        yield external_secret(
-            spec, component.namespace, component.labels, credentials_name(component), secret_path(component)
-        )
-    elif component.declared.kind == "queue":
+        yield secret
+    else:
+        yield with_filled_files(secret, {"default_user.conf": FIRST_USER})
         yield _queue(spec, system, zone, component)
 
 
@@ -73,19 +83,49 @@ def _bucket(component: ComponentPlan) -> Manifest:
 
 
 def _queue(spec: HostedSpec, system: SystemPlan, zone: ZonePlan, component: ComponentPlan) -> Manifest:
-    persistence: Manifest = {"storage": f"{max(component.declared.disk_gb, 1)}Gi"}
+    """Return a queue of the operator of RabbitMQ: its first user is the vault's, and its volumes outlive it."""
+    disk_gb = max(component.declared.disk_gb, 1)
+    persistence: Manifest = {"storage": f"{disk_gb}Gi"}
     storage_class = storage_class_of(spec, system, zone)
     if storage_class:
         persistence["storageClassName"] = storage_class
+    kept = {"whenDeleted": "Retain", "whenScaled": "Retain"}
     body: Manifest = {
         "replicas": component.declared.least,
         "image": image_reference(spec, component),
         "persistence": persistence,
         "resources": resources(component),
+        "affinity": _apart(component, strict=system.declared.level >= SEPARATED_LEVEL),
+        "rabbitmq": {"additionalConfig": f"disk_free_limit.absolute = {_free_disk_mb(disk_gb)}MB\n"},
+        "secretBackend": {"externalSecret": {"name": credentials_name(component)}},
+        "override": {"statefulSet": {"spec": {"persistentVolumeClaimRetentionPolicy": kept}}},
     }
     if has_certificate(spec, component):
         body["tls"] = {"secretName": certificate_name(component), "disableNonTLSListeners": True}
     return component_manifest(component, "rabbitmq.com/v1beta1 RabbitmqCluster", spec=body)
+
+
+def _free_disk_mb(disk_gb: int) -> int:
+    """Return the free space below which a queue takes no more messages.
+
+    The operator's own 2 GB would stop a queue with a small disk at once.
+    """
+    return min(MOST_FREE_DISK_MB, disk_gb * 200)
+
+
+def _apart(component: ComponentPlan, *, strict: bool) -> Manifest:
+    """Return that instances of a queue are at different hosts, and at those of its zone where there are such."""
+    match = {"key": ZONE_LABEL, "operator": "In", "values": [component.declared.zone]}
+    pool = {"weight": 100, "preference": {"matchExpressions": [match]}}
+    term = {
+        "topologyKey": "kubernetes.io/hostname",
+        "labelSelector": {"matchLabels": policy_selector(component.declared)},
+    }
+    preferred = {"preferredDuringSchedulingIgnoredDuringExecution": [{"weight": 100, "podAffinityTerm": term}]}
+    return {
+        "nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": [pool]},
+        "podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]} if strict else preferred,
+    }
 
 
 def copy_schedules(spec: HostedSpec, system: SystemPlan) -> tuple[Manifest, ...]:
