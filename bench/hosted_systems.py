@@ -97,7 +97,7 @@ def _flows(ident: str) -> Iterator[Flow]:
 
 def stack_options(stage: str) -> StackOptions:
     """Return the options of a stage's stack of hosted systems."""
-    digests = {"web": _DIGEST, "app": _DIGEST, "postgresql": _DIGEST}
+    digests = {"web": _DIGEST, "app": _DIGEST, "postgresql": f"17.6@{_DIGEST}"}
     return StackOptions.model_validate({
         "stage": stage, "target": "kubernetes",
         "cloud": {"part": "hosted", "imageDigests": digests, "apiServerNetworks": ["10.84.0.2/32"],

@@ -168,7 +168,7 @@ CLUSTER = named(
     "db",
     spec={
         "instances": 3,
-        "imageName": "registry.example/postgresql@sha256:" + "b" * 64,
+        "imageName": "registry.example/postgresql:17.6@sha256:" + "b" * 64,
         "storage": {"size": "200Gi", "storageClass": LEVEL_3},
         "postgresql": {
             "parameters": {"ssl_min_protocol_version": "TLSv1.2"},

@@ -98,6 +98,13 @@ def components_of(draw: st.DrawFn, system: HostedSystem) -> tuple[Component, ...
     return tuple(draw(_components(system, name)) for name in sorted(names))
 
 
+def _images_of(kind: ComponentKind) -> tuple[str, ...]:
+    """Return the images of a kind: only those of databases have a version beside their digest."""
+    if kind == "objects":
+        return ("",)
+    return ("lib/postgresql",) if kind == "database" else ("onestop-web", "vn83/app")
+
+
 @st.composite
 def _components(draw: st.DrawFn, system: HostedSystem, ident: str) -> Component:
     kind: ComponentKind = draw(st.sampled_from(get_args(ComponentKind)))
@@ -108,13 +115,15 @@ def _components(draw: st.DrawFn, system: HostedSystem, ident: str) -> Component:
     least = draw(st.integers(needed, needed + 2))
     listens, is_ours = kind in LISTENING, kind not in {"database", "queue"}
     port = draw(st.integers(1024, 65_535)) if listens else 0
+    if kind == "database":
+        port = 5432
     return Component(
         system.id, ident, kind, zone, draw(st.sampled_from(sorted(SIZES))),
         least, draw(st.integers(least, least + 4)),
         disk_gb=draw(st.integers(1, 20_000)) if kind in DATA_ZONE_KINDS else 0,
         port=port,
         health=draw(st.sampled_from(("", "/healthz", "/api/v1/health"))) if listens else "",
-        image="" if kind == "objects" else draw(st.sampled_from(("onestop-web", "vn83/app", "lib/postgresql"))),
+        image=draw(st.sampled_from(_images_of(kind))),
         health_port=draw(st.sampled_from((0, 1023))) if listens and is_ours else 0,
     )  # fmt: skip
 

@@ -33,6 +33,8 @@ def cluster_options(declaration: CloudDeclaration, *, stage: str = "prod", **clo
         for component in declaration.components
         if component.image
     }
+    databases = {component.image for component in declaration.components if component.kind == "database"}
+    digests |= {image: f"17.6@{digests[image]}" for image in databases}
     digests |= {AGENT_IMAGE: f"sha256:{sha256(AGENT_IMAGE.encode()).hexdigest()}"}
     return StackOptions.model_validate({
         "stage": stage, "target": "kubernetes",

@@ -33,7 +33,7 @@ shared = CloudDeclaration(
     ground=Ground(network_policies_enforced=True, storage_encrypted=True, etcd_encrypted=True, control_planes=3,
                   time_synchronised=True),
 )  # fmt: skip
-DIGESTS = dict.fromkeys(("pages", "gate", "postgresql"), "sha256:" + "0" * 64)
+DIGESTS = dict.fromkeys(("pages", "gate"), "sha256:" + "0" * 64) | {"postgresql": "17.6@sha256:" + "0" * 64}
 AUTHORITY = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
 cloud = CloudOptions(image_digests=DIGESTS, api_server_networks=("10.84.0.2/32",), internal_authority=AUTHORITY)
 target = KubernetesTarget(StackOptions(stage="prod", target="kubernetes", cloud=cloud))

@@ -151,7 +151,7 @@ def _own_digests(options: StackOptions, system: SystemPlan) -> dict[str, str]:
     """Return the digests of the declared images by the names that Motcua's own policies know."""
     digests = options.cloud.image_digests
     return {
-        KNOWN_COMPONENTS[one.declared.id].image: digests[one.declared.image]
+        KNOWN_COMPONENTS[one.declared.id].image: digests[one.declared.image].rpartition("@")[2]
         for one in system.components
         if one.declared.image in digests
     }

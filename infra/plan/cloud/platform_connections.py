@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 DNS_PORT = 53
 DATABASE_PORT = 5432
 DATABASE_STATUS_PORT = 8000
-"""The status port of CloudNativePG's instances, which its operator calls."""
+"""The status port of CloudNativePG's instances, which its operator and the other instances call."""
 OPERATOR_WEBHOOK_PORT = 9443
 CLUSTER_API_END = Endpoint("platform", CLUSTER_API, zone="manage")
 OPERATOR_END = Endpoint("operator", DATABASE_OPERATOR, zone="manage", namespace="cnpg-system")
@@ -94,6 +94,8 @@ def _database_connections(
     for operator_port in (DATABASE_STATUS_PORT, port):
         yield AllowedConnection(OPERATOR_END, here, operator_port, origin="platform", why="operation of the database")
     yield AllowedConnection(here, here, port, origin="platform", why="replication")
+    # A primary that reaches neither the API server nor another instance takes itself for cut off, and stops.
+    yield AllowedConnection(here, here, DATABASE_STATUS_PORT, origin="platform", why="isolation check")
     yield from _cluster_state_connections(declaration, here)
 
 

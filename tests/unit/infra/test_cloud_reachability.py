@@ -49,6 +49,7 @@ def test_the_base_declaration_lets_through_what_it_declares_and_no_more() -> Non
         ("vn83-onestop/web", "vn83-onestop/app", 8081),
         ("vn83-onestop/app", "vn83-onestop/db", 5432),
         ("vn83-onestop/db", "vn83-onestop/db", 5432),
+        ("vn83-onestop/db", "vn83-onestop/db", 8000),
     }
 
 

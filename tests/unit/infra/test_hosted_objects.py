@@ -514,6 +514,40 @@ def test_a_queue_needs_an_operator_of_the_platform() -> None:
     assert found.names("RabbitmqCluster") == [f"{DATABASE}/extra"]
 
 
+def test_an_image_of_a_database_has_a_version_beside_its_digest() -> None:
+    """CloudNativePG refuses a digest alone: it could not see an upgrade."""
+    digest = f"sha256:{'0' * 64}"
+    digests = {"onestop-web": f"1.4@{digest}", "onestop-app": digest, "motcua-agent": digest}
+    found = hosted_objects(base_declaration(), image_digests={**digests, "postgresql": f"17.6-trixie@{digest}"})
+    image = found.one("Cluster", f"{DATABASE}/db")["spec"]["imageName"]
+    assert image == f"registry.example/postgresql:17.6-trixie@{digest}"
+    (web,) = found.one("Deployment", f"{DMZ}/web")["spec"]["template"]["spec"]["containers"]
+    assert web["image"] == f"registry.example/onestop-web:1.4@{digest}"
+    for value in (digest, f"latest@{digest}", f"v17@{digest}"):
+        with pytest.raises(ConfigError, match="'postgresql' has no version") as raised:
+            hosted_objects(base_declaration(), image_digests={**digests, "postgresql": value})
+        assert len(raised.value.faults) == 1
+
+
+def test_a_database_has_the_port_that_its_operator_opens() -> None:
+    moved = replace(
+        base_declaration(), components=changed_components(base_components(), lambda one: one.id == "db", port=5433)
+    )
+    flows = tuple(replace(one, port=5433) if one.port == 5432 else one for one in moved.flows)
+    with pytest.raises(ConfigError, match="has port 5433, and CloudNativePG opens 5432 alone"):
+        hosted_objects(replace(moved, flows=flows))
+
+
+def test_the_instances_of_a_database_ask_each_other_whether_they_are_cut_off(base: HostedObjects) -> None:
+    """Without the answer a primary stops itself as soon as the API server is away."""
+    own = {"matchLabels": {"cnpg.io/cluster": "db"}}
+    policies = [one["spec"] for one in base.of("NetworkPolicy") if one["spec"]["podSelector"] == own]
+    for direction, ends in (("ingress", "from"), ("egress", "to")):
+        rules = [rule for policy in policies for rule in policy.get(direction, ())]
+        within = [rule for rule in rules if rule[ends][0].get("podSelector") == own]
+        assert {rule["ports"][0]["port"] for rule in within} == {5432, 8000}
+
+
 def test_a_single_instance_of_a_database_lets_its_host_drain() -> None:
     """CloudNativePG's own budget keeps one primary available: with one instance its host would never drain."""
     assert hosted_objects(base_declaration()).one("Cluster", f"{DATABASE}/db")["spec"]["enablePDB"] is True

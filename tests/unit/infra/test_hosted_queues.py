@@ -73,6 +73,12 @@ def test_the_instances_of_a_queue_are_at_different_hosts(found: HostedObjects) -
     assert term == {"topologyKey": "kubernetes.io/hostname", "labelSelector": {"matchLabels": PODS}}
 
 
+def test_hosts_that_drain_leave_a_queue_its_quorum(found: HostedObjects) -> None:
+    """The operator makes no disruption budget of its own."""
+    budget = found.one("PodDisruptionBudget", f"{SERVER}/mail")["spec"]
+    assert budget == {"maxUnavailable": 1, "selector": {"matchLabels": PODS}}
+
+
 @pytest.mark.parametrize(("port", "management"), [(5671, 15671), (5672, 15672)])
 def test_the_instances_reach_each_other_and_their_operator_reaches_them(port: int, management: int) -> None:
     found = hosted_objects(with_queue(port=port, tls=port == 5671))

@@ -192,7 +192,7 @@ def test_agents_without_a_broker_or_a_digest_are_refused_with_what_to_write() ->
     ]  # fmt: skip
     assert agent_faults(HostedSpec(planned(CloudDeclaration()), local)) == [], "nothing is watched there"
     with pytest.raises(ConfigError, match="motcua-agent"):
-        hosted_objects(base_declaration(), image_digests={"postgresql": f"sha256:{'0' * 64}"})
+        hosted_objects(base_declaration(), image_digests={"postgresql": f"17.6@sha256:{'0' * 64}"})
     unknown = replace(calling_ngsp(), peers={**cloud.peers, "ngsp": replace(cloud.peers["ngsp"], cidrs=())})
     with pytest.raises(ConfigError, match="peer ngsp has no networks"):
         agent_objects(planned(unknown))

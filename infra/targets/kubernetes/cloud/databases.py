@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from infra.plan.cloud.platform_connections import DATABASE_PORT
 from infra.policy.cloud.admission_checks import ZONE_LABEL
 from infra.targets.kubernetes.cloud.database_rules import database_rules
 from infra.targets.kubernetes.cloud.encryption import certificate_name, has_certificate
@@ -33,11 +34,13 @@ from telemetry.core.hosted.database_figures import (
     wanted_instances,
 )
 from telemetry.core.hosted.inside_probes import figures_service
+from telemetry.errors import declaration_fault
 
 if TYPE_CHECKING:
-    from infra.plan.cloud.values import ComponentPlan, SystemPlan, ZonePlan
+    from infra.plan.cloud.values import CloudPlan, ComponentPlan, SystemPlan, ZonePlan
     from infra.targets.kubernetes.cloud.objects import HostedSpec
     from infra.targets.kubernetes.objects import Manifest
+    from telemetry.errors import Fault
 
 CLUSTER_KIND = "postgresql.cnpg.io/v1 Cluster"
 PLUGIN = "barman-cloud.cloudnative-pg.io"
@@ -45,6 +48,24 @@ HOURS_OF_DAY = 24
 COPY_RETENTION_DAYS = 30
 MIN_TLS = "TLSv1.2"
 DATABASE, OWNER = "app", "app"
+
+
+def database_images(plan: CloudPlan) -> dict[str, str]:
+    """Return image → component of every image of a database."""
+    components = (one.declared for system in reversed(plan.systems) for one in reversed(system.components))
+    return {one.image: one.path for one in components if one.kind == "database"}
+
+
+def database_faults(system: SystemPlan) -> tuple[Fault, ...]:
+    """Return a fault for each database with a port that its operator does not open."""
+    databases = (one.declared for one in system.components if one.declared.kind == "database")
+    problem = f"CloudNativePG opens {DATABASE_PORT} alone"
+    remedy = f"write {DATABASE_PORT} as its port, and in the rows of flows.csv that call it"
+    return tuple(
+        declaration_fault(one.declared_at, "components.csv", one.path, f"has port {one.port}, and {problem}", remedy)
+        for one in databases
+        if one.port not in {0, DATABASE_PORT}
+    )
 
 
 def database_manifests(spec: HostedSpec, system: SystemPlan, zone: ZonePlan) -> tuple[Manifest, ...]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from infra.targets.kubernetes.cloud.databases import database_manifests
+from infra.targets.kubernetes.cloud.databases import database_faults, database_images, database_manifests
 from infra.targets.kubernetes.cloud.encryption import authority_faults, component_certificates
 from infra.targets.kubernetes.cloud.exposure import exposure_faults, exposure_manifests
 from infra.targets.kubernetes.cloud.ground import ground_faults, ground_objects
@@ -30,7 +30,9 @@ if TYPE_CHECKING:
     from infra.targets.kubernetes.cloud.objects import OwnSystem
     from infra.targets.kubernetes.objects import Manifest
 
-_DIGEST_PATTERN = re.compile(r"sha256:[0-9a-f]{64}")
+_DIGEST_PATTERN = re.compile(r"([A-Za-z0-9_][A-Za-z0-9_.-]{0,127}@)?sha256:[0-9a-f]{64}")
+_VERSION_PATTERN = re.compile(r"[0-9][A-Za-z0-9_.-]*@")
+"""A tag by which the operator of databases knows the version of PostgreSQL."""
 _IMAGELESS_KINDS = ("objects",)
 
 
@@ -97,7 +99,7 @@ def hosted_faults(spec: HostedSpec) -> list[Fault]:
     """Return a fault for everything that no cluster could run: promises, images, networks, queues, hosts."""
     faults = [*ground_faults(spec), *_digest_faults(spec), *authority_faults(spec)]
     for system in spec.plan.systems:
-        faults += [*store_faults(spec, system), *exposure_faults(spec, system)]
+        faults += [*store_faults(spec, system), *exposure_faults(spec, system), *database_faults(system)]
         faults += [fault for zone in system.zones for fault in _network_faults(spec, zone)]
     return sorted(set(faults))
 
@@ -123,7 +125,21 @@ def _digest_faults(spec: HostedSpec) -> Iterator[Fault]:
         if image not in digests:
             problem, remedy = f"{path}: image {image!r} has no digest", f"add `{image}: sha256:…`"
             yield Fault("stack configuration", 0, "motcua:cloud.imageDigests", problem, remedy)
+    yield from _version_faults(spec)
     for image, digest in sorted(digests.items()):
         if not _DIGEST_PATTERN.fullmatch(digest):
-            problem, remedy = f"{image}: {digest!r} is not a digest", "write sha256: and 64 hex digits alone"
+            problem, remedy = (
+                f"{image}: {digest!r} is not a digest",
+                "write sha256: and 64 hex digits, with TAG@ before them or alone",
+            )
+            yield Fault("stack configuration", 0, "motcua:cloud.imageDigests", problem, remedy)
+
+
+def _version_faults(spec: HostedSpec) -> Iterator[Fault]:
+    """Yield a fault for each image of a database without a version: its operator refuses a digest alone."""
+    digests = spec.options.cloud.image_digests
+    for image, path in sorted(database_images(spec.plan).items()):
+        if image in digests and not _VERSION_PATTERN.match(digests[image]):
+            problem = f"{path}: image {image!r} has no version, and CloudNativePG refuses a digest alone"
+            remedy = f"write `{image}: 17.6@sha256:…` with the tag of that image"
             yield Fault("stack configuration", 0, "motcua:cloud.imageDigests", problem, remedy)

@@ -187,7 +187,8 @@ def digest_reference(spec: HostedSpec, image: str, user: str) -> str:
         problem = f"{user}: image {image!r} has no digest"
         raise ConfigError([Fault("stack configuration", 0, "motcua:cloud.imageDigests", problem,
                                  _NO_DIGEST_REMEDY.format(image))])  # fmt: skip
-    return f"{spec.options.cloud.registry or spec.options.kubernetes.registry}/{image}@{digest}"
+    tagged = f":{digest}" if "@" in digest else f"@{digest}"
+    return f"{spec.options.cloud.registry or spec.options.kubernetes.registry}/{image}{tagged}"
 
 
 def platform_labels(spec: HostedSpec) -> dict[str, str]:

@@ -71,6 +71,10 @@ def _store_objects(
     else:
         yield with_filled_files(secret, {"default_user.conf": FIRST_USER})
         yield _queue(spec, system, zone, component)
+        if component.declared.least > 1:
+            # Its operator makes none: hosts that drain at once would take the queue's quorum away.
+            budget = {"maxUnavailable": 1, "selector": {"matchLabels": policy_selector(component.declared)}}
+            yield component_manifest(component, "policy/v1 PodDisruptionBudget", spec=budget)
 
 
 def _bucket(component: ComponentPlan) -> Manifest:
@@ -89,7 +93,7 @@ def _queue(spec: HostedSpec, system: SystemPlan, zone: ZonePlan, component: Comp
     storage_class = storage_class_of(spec, system, zone)
     if storage_class:
         persistence["storageClassName"] = storage_class
-    kept = {"whenDeleted": "Retain", "whenScaled": "Retain"}
+    retention = {"whenDeleted": "Retain", "whenScaled": "Retain"}
     body: Manifest = {
         "replicas": component.declared.least,
         "image": image_reference(spec, component),
@@ -98,7 +102,7 @@ def _queue(spec: HostedSpec, system: SystemPlan, zone: ZonePlan, component: Comp
         "affinity": _apart(component, strict=system.declared.level >= SEPARATED_LEVEL),
         "rabbitmq": {"additionalConfig": f"disk_free_limit.absolute = {_free_disk_mb(disk_gb)}MB\n"},
         "secretBackend": {"externalSecret": {"name": credentials_name(component)}},
-        "override": {"statefulSet": {"spec": {"persistentVolumeClaimRetentionPolicy": kept}}},
+        "override": {"statefulSet": {"spec": {"persistentVolumeClaimRetentionPolicy": retention}}},
     }
     if has_certificate(spec, component):
         body["tls"] = {"secretName": certificate_name(component), "disableNonTLSListeners": True}

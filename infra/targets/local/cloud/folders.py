@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from infra.host.inside_agents import agent_settings
 from infra.plan.cloud.vantage_points import LOCAL_HOSTS, planned_vantage_points
 from infra.policy.cloud.admission_checks import SYSTEM_LABEL
+from infra.targets.kubernetes.cloud.databases import database_images
 from infra.targets.kubernetes.cloud.files import GROUND_FOLDER, HEADERS, manifest_files, objects_of_agent
 from infra.targets.kubernetes.cloud.manifests import agent_manifests, ground_manifests, hosted_manifests
 from infra.targets.kubernetes.cloud.vantage import AGENT_IMAGE
@@ -47,6 +48,8 @@ PLACEHOLDER_NETWORK: Final = "10.84.0.2/32"
 """Stands for the address of the API server, which a tree to read does not need."""
 PLACEHOLDER_AUTHORITY: Final = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
 """Stands for the certificate of the authority inside the cluster; it has the form of one, and nothing reads it."""
+PLACEHOLDER_VERSION: Final = "17.6"
+"""Stands for the version before the digest of a database's image."""
 PLACEHOLDER_BROKER: Final = "mqtt.example"
 """Stands for the broker to which the agents inside report, when the options have none that they could reach."""
 MOST_ROUTES: Final = 10_000
@@ -86,7 +89,11 @@ def with_placeholders(plan: CloudPlan, options: StackOptions) -> StackOptions:
     file.
     """
     cloud, broker, openstack = options.cloud, options.broker, options.openstack
-    digests = {name: f"sha256:{sha256(name.encode()).hexdigest()}" for name in missing_digests(plan, options)}
+    versions = dict.fromkeys(database_images(plan), f"{PLACEHOLDER_VERSION}@")
+    digests = {
+        name: f"{versions.get(name, '')}sha256:{sha256(name.encode()).hexdigest()}"
+        for name in missing_digests(plan, options)
+    }
     networks = cloud.api_server_networks or (PLACEHOLDER_NETWORK,)
     filled = {
         "image_digests": {**digests, **cloud.image_digests}, "api_server_networks": networks,
