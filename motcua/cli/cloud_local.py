@@ -63,7 +63,7 @@ def _order(component: str, data: Path | None, *, is_stopped: bool) -> None:
     if server is None:
         similar = get_close_matches(component, table.servers, 3, 0.5)
         remedy = f"name one like {' or '.join(similar)}" if similar else "`motcua cloud status` lists them"
-        raise ConfigError([Fault("cloud", 0, "COMPONENT", f"there is no component {component!r}", remedy)])
+        raise ConfigError([Fault("cloud", 0, "COMPONENT", f"no server runs for a component {component!r}", remedy)])
     control.set_stopped(table.pid, server, is_stopped=is_stopped)
     _wait_until_applied(server, is_stopped=is_stopped)
     page = f"{table.url}/systems/{component.partition('/')[0]}"

@@ -29,32 +29,26 @@ def check_data(plan: CloudPlan) -> Iterator[CloudBreach]:
 def _transit_breaches(plan: CloudPlan) -> Iterator[CloudBreach]:
     systems = {system.id: system for system in systems_under(plan, "tls")}
     for flow in plan.declaration.flows:
-        # One end is enough: data of a protected system stay protected on their way to another one.
-        ends = [end for end in (flow.source, flow.target) if end.system in systems]
-        if flow.tls or not ends:
-            continue
-        yield CloudBreach(
-            "tls",
-            str(ends[0]),
-            Sentence(
+        # One end is enough: data of a protected system stay protected on their way to another one. Each owner is told.
+        places = {end.system: end for end in (flow.target, flow.source) if end.system in systems and not flow.tls}
+        for system, end in sorted(places.items()):
+            problem = Sentence(
                 f"{flow.source} → {flow.target} port {flow.port} has no TLS",
                 f"Kết nối {flow.source} → {flow.target} cổng {flow.port} không có TLS",
-            ),
-            Sentence(
+            )
+            remedy = Sentence(
                 "serve it with a certificate of ours, at least TLS 1.2, and remove tls = no",
                 "Cung cấp dịch vụ bằng chứng thư của hệ thống, tối thiểu TLS 1.2, rồi bỏ tls = no",
-            ),
-            max(systems[end.system].declared.level for end in ends),
-            flow.declared_at,
-        )
-    for system in systems.values():
-        if system.declared.exposure != "none" and not system.declared.host:
-            exposure = system.declared.exposure
+            )
+            yield CloudBreach("tls", str(end), problem, remedy, systems[system].declared.level, flow.declared_at)
+    for planned in systems.values():
+        if planned.declared.exposure != "none" and not planned.declared.host:
+            exposure = planned.declared.exposure
             problem = Sentence(
                 f"is exposed to {exposure} without a host name: it can have no certificate",
                 f"Mở ra {NETWORKS_VI[exposure]} mà không có tên miền, nên không thể có chứng thư",
             )
-            yield system_breach("tls", system, problem, Sentence("declare its host", "Khai báo tên miền (host)"))
+            yield system_breach("tls", planned, problem, Sentence("declare its host", "Khai báo tên miền (host)"))
 
 
 def _rest_breaches(plan: CloudPlan) -> Iterator[CloudBreach]:

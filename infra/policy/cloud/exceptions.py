@@ -141,7 +141,8 @@ def check_exceptions(declaration: CloudDeclaration, today: date) -> Iterator[Clo
         if exception.rule in OBJECT_RULES and is_valid(declaration, exception, today):
             problem = Sentence("its objects are left out of the rule", "Không áp dụng quy tắc này cho các đối tượng")
             remedy = Sentence("mend them before the exception ends", "Khắc phục trước khi ngoại lệ hết hạn")
-            yield CloudBreach(exception.rule, exception.where, problem, remedy, declared_at=exception.declared_at)
+            level = _level_at(declaration, exception.where)
+            yield CloudBreach(exception.rule, exception.where, problem, remedy, level, exception.declared_at)
         for problem, remedy in _problems(declaration, exception, today):
             whole = Sentence(
                 f"the exception from {exception.rule} {problem.en}",
@@ -150,6 +151,12 @@ def check_exceptions(declaration: CloudDeclaration, today: date) -> Iterator[Clo
             yield CloudBreach(
                 "exception-dated", exception.where or CLOUD, whole, remedy, declared_at=exception.declared_at
             )
+
+
+def _level_at(declaration: CloudDeclaration, place: str) -> int:
+    """Return the level of the system at a place, whose chapter the clause is of; of the cloud the highest one."""
+    system = declaration.systems.get(place.partition("/")[0])
+    return system.level if system else max((one.level for one in declaration.systems.values()), default=1)
 
 
 def _problems(

@@ -13,7 +13,7 @@ from infra.policy.cloud.check import check_cloud_plan
 from infra.policy.cloud.clauses import clause_counts
 from infra.policy.cloud.dossier import build_dossier
 from infra.policy.cloud.yearly_report import build_yearly_report
-from telemetry.core.cloud.values import RestoreDrill
+from telemetry.core.cloud.values import Flow, PolicyException, RestoreDrill
 from tests.cloud_examples import (
     BACKUPS,
     ONESTOP,
@@ -21,8 +21,11 @@ from tests.cloud_examples import (
     PROTECTIONS,
     TODAY,
     base_declaration,
+    component_end,
     hosted_system,
+    second_system,
     with_components,
+    with_flows,
     with_system,
 )
 
@@ -127,3 +130,23 @@ def test_the_dossier_names_every_kind_of_service_that_stays_open() -> None:
     (sentence, *_) = sections(BASE)["Kết nối được phép"].sentences
     for service in ("tên miền", "thời gian", "nhật ký", "bí mật", "sao lưu", "giám sát", "vận hành cơ sở dữ liệu"):
         assert service in sentence
+
+
+@pytest.mark.parametrize(("level", "clause"), [(2, "TCVN 14423:2026 4.5.2.1"), (3, "TCVN 14423:2026 5.5.2.1")])
+def test_an_excepted_place_is_judged_by_the_chapter_of_its_own_level(level: int, clause: str) -> None:
+    excepted = PolicyException(
+        "pod-hardened", f"{ONESTOP}/app", "the vendor's image runs as root", "vn83-dit", TODAY + timedelta(days=30)
+    )
+    small = hosted_system(level=level, procedures=False, subjects=1)
+    declaration = replace(with_system(BASE, small), exceptions=(excepted,))
+    assert [one.clause for one in findings(declaration) if one.rule == "pod-hardened"] == [clause]
+
+
+def test_a_connection_in_plain_text_between_two_systems_is_an_open_point_of_both() -> None:
+    two = second_system("vn83-portal")
+    plain = Flow(
+        component_end(ONESTOP, "app"), component_end("vn83-portal", "app"), 8081, "hồ sơ", tls=False, no_tls_reason="cũ"
+    )
+    broken = [one for one in findings(with_flows(two, plain)) if one.rule == "tls"]
+    assert {one.where.partition(" (")[0] for one in broken} == {f"{ONESTOP}/app", "vn83-portal/app"}
+    assert results(with_flows(two, plain), "Mã hóa khi truyền") == {"Còn phải xử lý"}
