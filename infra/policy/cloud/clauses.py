@@ -24,6 +24,7 @@ ClausePart = Literal["built", "checked", "named"]
 """Made as an object; a rule compares the declaration with it; a protection elsewhere with evidence."""
 GATEWAYS: Final = "gateways with TLS"
 COPY_SCHEDULES: Final = "schedules of copies"
+RESTRICTED_PODS: Final = "pods of the restricted level"
 WAY_TO_LOGS: Final = "way to the central store of logs"
 REQUIREMENTS_BY_LEVEL: Final[Mapping[int, int]] = MappingProxyType({1: 111, 2: 129, 3: 195, 4: 273})
 
@@ -227,10 +228,12 @@ def requirements_of(system: SystemPlan) -> tuple[ClauseRequirement, ...]:
 
 
 def _is_open(plan: CloudPlan, system: SystemPlan, one: ClauseRequirement, broken: set[str]) -> bool:
-    """Return whether a rule is broken, or no object builds it: what `rpo-met` and `log-kept` have found then."""
+    """Return whether a rule is broken, or no object builds it: `rpo-met`, `log-kept` or `pod-hardened` has said so."""
     if one.by == COPY_SCHEDULES:
         has_database = any(planned.declared.kind == "database" for planned in system.components)
         return has_database and not has_copies(plan.declaration)
+    if one.by == RESTRICTED_PODS:
+        return "pod-hardened" in broken
     if one.by == WAY_TO_LOGS:
         return "logs" not in plan.declaration.platform
     return bool(broken & set(one.rules))

@@ -140,6 +140,9 @@ def test_an_excepted_place_is_judged_by_the_chapter_of_its_own_level(level: int,
     small = hosted_system(level=level, procedures=False, subjects=1)
     declaration = replace(with_system(BASE, small), exceptions=(excepted,))
     assert [one.clause for one in findings(declaration) if one.rule == "pod-hardened"] == [clause]
+    if level >= 3:  # No requirement of level 2 is met by pods alone.
+        assert results(declaration, "Tiến trình chạy ở mức quyền hạn chế") == {"Còn phải xử lý"}
+        assert results(BASE, "Tiến trình chạy ở mức quyền hạn chế") == {"Có trong thiết kế"}
 
 
 def test_a_connection_in_plain_text_between_two_systems_is_an_open_point_of_both() -> None:
