@@ -6,6 +6,7 @@ from infra.components.cloud import Province, ProvinceArgs, System, SystemArgs, f
 from infra.config.options import CloudOptions, StackOptions
 from infra.targets.kubernetes.cloud.target import KubernetesTarget
 from telemetry.core.cloud.values import (
+    BackupStore,
     CloudDeclaration,
     Component,
     ComponentSize,
@@ -31,7 +32,7 @@ shared = CloudDeclaration(
               "secrets": PlatformService("secrets", "platform-secrets", port=8200),
               "backup": PlatformService("backup", address="10.84.0.30", port=443)},
     ground=Ground(network_policies_enforced=True, storage_encrypted=True, etcd_encrypted=True, control_planes=3,
-                  time_synchronised=True),
+                  time_synchronised=True), backups=(BackupStore("objects", "main", "objects", wal=True),),
 )  # fmt: skip
 DIGESTS = dict.fromkeys(("pages", "gate"), "sha256:" + "0" * 64) | {"postgresql": "17.6@sha256:" + "0" * 64}
 AUTHORITY = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
@@ -41,8 +42,7 @@ province = Province("vn83", ProvinceArgs("prod", target, shared, date(2026, 11, 
 LGSP, PORTAL = "vn83-lgsp", "vn83-portal"
 roles = {"owner": "vn83-ubnd", "operator": "vn83-dit", "security": "vn83-police"}
 lgsp = HostedSystem(LGSP, **roles, serves="infrastructure", data="private", level=3, site="main")
-System(LGSP, SystemArgs(
-    lgsp, (Component(LGSP, "gate", "gateway", "server", "S", 2, 2, port=8443, image="gate"),),
+System(LGSP, SystemArgs(lgsp, (Component(LGSP, "gate", "gateway", "server", "S", 2, 2, port=8443, image="gate"),),
     lock=(LockEntry(LGSP, "server", 1, "vn83-lgsp-server"),),
 ), province)  # fmt: skip
 portal = HostedSystem(PORTAL, **roles, serves="public", data="personal", level=3, site="main", subjects=900_000,

@@ -108,6 +108,8 @@ def test_the_example_of_the_documentation_makes_the_tree_that_it_shows() -> None
         "    Flow vn83-portal-dmz.web-vn83-portal-server.app-8081-tcp",
         "    Flow edge.internet-vn83-portal-dmz.web-8080-tcp",
     ]
+    copies = {one.type.rpartition(":")[2] for one in recorded.resources} & {"ObjectStore", "ScheduledBackup"}
+    assert copies == {"ObjectStore", "ScheduledBackup"}, "whoever copies the example gets copies of the database"
 
 
 def declared_systems(*idents: str) -> Recorded:
