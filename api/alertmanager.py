@@ -13,7 +13,7 @@ import httpx
 import structlog
 
 from telemetry.errors import MotcuaError
-from telemetry.slo.alertmanager import parse_addresses
+from telemetry.slo.alertmanager import parse_addresses, trust_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -100,14 +100,16 @@ class _CachedAnswer:
 class AlertmanagerClient:
     """Asks the first Alertmanager of a list that answers: those of a cluster share their silences."""
 
-    def __init__(self, addresses: str, timeout_s: float = TIMEOUT_S) -> None:
-        """Raises ConfigError when an address is none."""
+    def __init__(self, addresses: str, timeout_s: float = TIMEOUT_S, ca: str = "") -> None:
+        """Raises ConfigError when an address is none, and as `trust_of` for the file `ca`."""
+        trust = trust_of(ca)
         self._clients = [
             httpx.Client(
                 base_url=url.copy_with(userinfo=b"", path=f"{url.path.rstrip('/')}/api/v2/"),
                 auth=httpx.BasicAuth(url.username, url.password) if url.userinfo else None,
                 timeout=timeout_s,
                 trust_env=False,
+                verify=trust,
             )
             for url in parse_addresses(addresses)
         ]

@@ -103,7 +103,7 @@ def run_rollup_role(
             stack.callback(serve_passes(stats, wall_ms, listen).shutdown)
         # Before the store: a newer state file or an invalid address must be reported at once.
         state = stack.enter_context(closing(StateFile(settings.state)))
-        sender = stack.enter_context(closing(Alertmanagers(settings.alertmanager)))
+        sender = stack.enter_context(closing(Alertmanagers(settings.alertmanager, ca=settings.alertmanager_ca)))
         store = wait_for_store(settings, stop)
         if store is None:
             return

@@ -117,7 +117,7 @@ def open_alertmanager(settings: ServerSettings) -> AlertmanagerAccess | None:
     operators = load_operators(settings.operators) if settings.operators else None
     if not settings.alertmanager:
         return None
-    return AlertmanagerAccess(AlertmanagerClient(settings.alertmanager), operators)
+    return AlertmanagerAccess(AlertmanagerClient(settings.alertmanager, ca=settings.alertmanager_ca), operators)
 
 
 def run_api_role(

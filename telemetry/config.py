@@ -14,7 +14,7 @@ _AROUND_A_VALUE = " \t\r\n\ufeff\0"
 """What a secret's file leaves around a value: line ends, a byte order mark."""
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 DEFAULT_STORE = "sqlite:///motcua-data/store.db"
 DEFAULT_MQTT = "mqtt://127.0.0.1:1883"
@@ -27,7 +27,7 @@ STORE_REMEDY = "write sqlite:///PATH or influxdb+http://HOST:PORT?org=O&bucket=B
 SETTING_NAMES = (
     "MOTCUA_INVENTORY", "MOTCUA_STORE", "MOTCUA_STORE_TOKEN", "MOTCUA_MQTT", "MOTCUA_MQTT_CA", "MOTCUA_MQTT_CERT",
     "MOTCUA_MQTT_KEY", "MOTCUA_STATE", "MOTCUA_API_LISTEN", "MOTCUA_LOG", "MOTCUA_ALERTMANAGER",
-    "MOTCUA_MAX_EVENT_AGE_DAYS", "MOTCUA_OPERATORS",
+    "MOTCUA_ALERTMANAGER_CA", "MOTCUA_MAX_EVENT_AGE_DAYS", "MOTCUA_OPERATORS",
 )  # fmt: skip
 
 
@@ -44,6 +44,8 @@ class ServerSettings:
     store_token: str = field(default="", repr=False)
     alertmanager: str = field(default="", repr=False)
     """Alertmanager's address, which may contain a password; empty: alerts are evaluated and shown, but not sent."""
+    alertmanager_ca: str = ""
+    """A file of the authorities that sign Alertmanager's certificate; empty: the public ones."""
     max_event_age_days: int = DEFAULT_MAX_EVENT_AGE_DAYS
     """How old a device's event may be when ingest receives it, days."""
     operators: Path | None = None
@@ -58,18 +60,20 @@ def _is_number_of_days(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) < 6 and int(text) > 0
 
 
+def _unknown_settings(names: Iterable[str], file: str) -> list[Fault]:
+    remedy = f"one of {', '.join(SETTING_NAMES)}"
+    return [
+        Fault(file, 0, str(name), "no such setting", remedy) for name in names if str(name).upper() not in SETTING_NAMES
+    ]
+
+
 def load_settings(
     environ: Mapping[str, str], file_values: Mapping[str, object] | None = None, source: str = ""
 ) -> ServerSettings:
     """Return the settings; `file_values` (of the TOML file `source`) win. Raises ConfigError with all faults."""
     overrides = file_values or {}
     file = source or "settings"
-    remedy = f"one of {', '.join(SETTING_NAMES)}"
-    faults = [
-        Fault(file, 0, str(name), "no such setting", remedy)
-        for name in overrides
-        if str(name).upper() not in SETTING_NAMES
-    ]
+    faults = _unknown_settings(overrides, file)
     values = {name: str(environ[name]) for name in SETTING_NAMES if environ.get(name)}
     values |= {str(k).upper(): str(v) for k, v in overrides.items()}
     values = {name: bare for name, value in values.items() if (bare := value.strip(_AROUND_A_VALUE))}
@@ -106,6 +110,7 @@ def load_settings(
         log=values.get("MOTCUA_LOG", "info"),
         store_token=values.get("MOTCUA_STORE_TOKEN", ""),
         alertmanager=alertmanager,
+        alertmanager_ca=values.get("MOTCUA_ALERTMANAGER_CA", ""),
         max_event_age_days=int(max_age),
         operators=_optional_path(values, "MOTCUA_OPERATORS"),
     )

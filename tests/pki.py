@@ -61,11 +61,10 @@ class Pki:
         """The broker's certificate, for 127.0.0.1 and localhost."""
         return self.server_named("server")
 
-    def server_named(self, name: str) -> Identity:
-        """Return another certificate for the same broker (a renewed one)."""
-        where = x509.SubjectAlternativeName(
-            [x509.DNSName("localhost"), x509.IPAddress(ipaddress.IPv4Address("127.0.0.1"))]
-        )
+    def server_named(self, name: str, *hosts: str) -> Identity:
+        """Return another certificate for the same broker (a renewed one), or for more hosts."""
+        names = [x509.DNSName(host) for host in ("localhost", *hosts)]
+        where = x509.SubjectAlternativeName([*names, x509.IPAddress(ipaddress.IPv4Address("127.0.0.1"))])
         return self._issue(name, Use([ExtendedKeyUsageOID.SERVER_AUTH]), where=where)
 
     def client(self, name: str) -> Identity:

@@ -22,11 +22,12 @@ DASHBOARDS_FOLDER = "/var/lib/grafana/dashboards/motcua"
 """Where one server's Grafana reads the dashboards."""
 
 
-def prometheus_source(url: str) -> dict[str, object]:
-    """Return the data source of the metrics."""
+def prometheus_source(url: str, authority: str = "") -> dict[str, object]:
+    """Return the data source of the metrics; `authority`: certificates, PEM, that sign the server's."""
+    encryption = {"jsonData": {"tlsAuthWithCACert": True}, "secureJsonData": {"tlsCACert": authority}}
     return {
         "name": "Prometheus", "uid": "prometheus", "type": "prometheus", "access": "proxy", "url": url,
-        "isDefault": True, "editable": False,
+        "isDefault": True, "editable": False, **(encryption if authority else {}),
     }  # fmt: skip
 
 

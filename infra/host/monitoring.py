@@ -6,7 +6,7 @@ one can post to it) are in files that only Alertmanager reads.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from infra.host.systemd_units import UNITS_FOLDER, metrics_port
@@ -56,10 +56,14 @@ class AlertReceiver:
 
 @dataclass(frozen=True, slots=True)
 class PrometheusPaths:
-    """Rule files (a path with *) and Alertmanagers (`host:port`), as Prometheus reaches them."""
+    """Rule files (a path with *) and Alertmanagers (`host:port`), as Prometheus reaches them.
+
+    `alertmanager_encryption` are keys of Prometheus' configuration, empty for plain HTTP.
+    """
 
     rules: str = f"{RULES_FOLDER}/*.yaml"
     alertmanagers: tuple[str, ...] = ("127.0.0.1:9093",)
+    alertmanager_encryption: Mapping[str, object] = field(default_factory=dict)
 
 
 def prometheus_configuration(
@@ -88,7 +92,14 @@ def prometheus_configuration(
             "external_labels": {"province": plan.province, "stage": plan.stage},
         },
         "rule_files": [effective_paths.rules],
-        "alerting": {"alertmanagers": [{"static_configs": [{"targets": list(effective_paths.alertmanagers)}]}]},
+        "alerting": {
+            "alertmanagers": [
+                {
+                    **effective_paths.alertmanager_encryption,
+                    "static_configs": [{"targets": list(effective_paths.alertmanagers)}],
+                }
+            ]
+        },
         "scrape_configs": jobs,
     }
 

@@ -60,8 +60,12 @@ KNOWN_COMPONENTS: Mapping[str, KnownComponent] = {
     "ingest": KnownComponent("app", "server", "motcua-server", "metrics"),
     "rollup": KnownComponent("app", "server", "motcua-server", "metrics", disk=True, alone=True),
     "api": KnownComponent("app", "server", "motcua-server", "http"),
-    "prometheus": KnownComponent("app", "server", "prometheus", "http", PROMETHEUS_PORT, disk=True, alone=True),
-    "alertmanager": KnownComponent("app", "server", "alertmanager", "http", ALERTMANAGER_PORT, disk=True, alone=True),
+    "prometheus": KnownComponent(
+        "app", "server", "prometheus", "http", PROMETHEUS_PORT, disk=True, alone=True, tls="declared"
+    ),
+    "alertmanager": KnownComponent(
+        "app", "server", "alertmanager", "http", ALERTMANAGER_PORT, disk=True, alone=True, tls="declared"
+    ),
     "grafana": KnownComponent("app", "server", "grafana", "http", GRAFANA_PORT, alone=True),
     BACKUP: KnownComponent("job", "server", "influxdb", disk=True, alone=True),
     "influxdb": KnownComponent(

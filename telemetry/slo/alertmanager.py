@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import random
+import ssl
 import threading
 import time
 from dataclasses import dataclass, field
@@ -61,9 +62,10 @@ class DeliveryStats:
 class Alertmanagers:
     """All Alertmanagers of a comma-separated list of addresses; each gets everything."""
 
-    def __init__(self, addresses: str, timeout_s: float = TIMEOUT_S) -> None:
-        """Start a thread for each; raises ConfigError when a part is not an http address."""
-        self._senders = [_AlertmanagerSender(url, timeout_s) for url in parse_addresses(addresses)]
+    def __init__(self, addresses: str, timeout_s: float = TIMEOUT_S, ca: str = "") -> None:
+        """Start a thread for each; raises ConfigError when a part is not an http address, and as `trust_of`."""
+        trust = trust_of(ca)
+        self._senders = [_AlertmanagerSender(url, timeout_s, trust) for url in parse_addresses(addresses)]
 
     @property
     def deliveries(self) -> tuple[DeliveryStats, ...]:
@@ -79,6 +81,19 @@ class Alertmanagers:
         """Stop after a post under way has finished."""
         for sender in self._senders:
             sender.close()
+
+
+def trust_of(ca: str) -> ssl.SSLContext | bool:
+    """Return how certificates are checked: by the authorities in the file `ca`, without one by the public ones.
+
+    Raises ConfigError for a file that cannot be read or has no certificate.
+    """
+    try:
+        return ssl.create_default_context(cafile=ca) if ca else True
+    except (OSError, ValueError) as error:
+        problem = f"cannot read {ca}: {error.strerror if isinstance(error, FileNotFoundError) else 'no certificate'}"
+        remedy = "name a file of certificates, PEM"
+        raise ConfigError([Fault("settings", 0, "MOTCUA_ALERTMANAGER_CA", problem, remedy)]) from None
 
 
 def parse_addresses(addresses: str) -> list[httpx.URL]:
@@ -104,13 +119,13 @@ def _parse_address(text: str) -> httpx.URL:
 class _AlertmanagerSender:
     """Posts the newest snapshot to one Alertmanager, with back-off while it is down."""
 
-    def __init__(self, url: httpx.URL, timeout_s: float) -> None:
+    def __init__(self, url: httpx.URL, timeout_s: float, trust: ssl.SSLContext | bool) -> None:  # noqa: FBT001
         # httpx logs the address of each request: it must not contain the password.
         auth = httpx.BasicAuth(url.username, url.password) if url.userinfo else None
         clean = url.copy_with(userinfo=b"")
         self._display_url = str(clean.copy_with(path="/", query=None, fragment=None))
         self._url = clean.copy_with(path=f"{clean.path.rstrip('/')}/{API_PATH}")
-        self._client = httpx.Client(auth=auth, timeout=timeout_s, trust_env=False)
+        self._client = httpx.Client(auth=auth, timeout=timeout_s, trust_env=False, verify=trust)
         self._latest: _Snapshot | None = None
         self._handled: _Snapshot | None = None
         self._asked_wait_ms = 0

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
 import socket
-import ssl
 import subprocess
-import time
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -17,6 +14,7 @@ from infra.providers.resource_kind import ProviderError
 from infra.targets.kubernetes.influxdb import restarting_script
 from telemetry.errors import StoreUnavailable
 from telemetry.store.influx.server import InfluxServer as Client
+from tests.encrypted_server import ServerFiles
 from tests.pki import Pki
 from tests.servers import free_port
 
@@ -34,49 +32,31 @@ class EncryptedInflux:
     def __init__(self, program: str, folder: Path) -> None:
         self.pki, self.port, self.folder = Pki(folder / "pki"), free_port(), folder
         self.url = f"https://localhost:{self.port}"
-        self.certificate, self.key = folder / "tls.crt", folder / "tls.key"
-        self.renew("first")
+        self.files = ServerFiles(self.pki, folder / "tls")
         words = {"bolt": "b", "engine": "e", "sqlite": "s"}
         paths = " ".join(f"--{name}-path {folder / file}" for name, file in words.items())
         script = restarting_script()
         for before, after in (
             ("/entrypoint.sh influxd", f"{program} {paths} --store disk --log-level error --reporting-disabled"),
-            ("/etc/motcua/tls/tls.crt", str(self.certificate)),
+            ("/etc/motcua/tls/tls.crt", str(self.files.certificate)),
             ("sleep 60", "sleep 0.1"),
         ):
             assert before in script
             script = script.replace(before, after)
-        env = {"INFLUXD_TLS_CERT": str(self.certificate), "INFLUXD_TLS_KEY": str(self.key), "PATH": "/usr/bin:/bin",
-               "INFLUXD_HTTP_BIND_ADDRESS": f"127.0.0.1:{self.port}", "HOME": str(folder)}  # fmt: skip
+        env = {
+            "INFLUXD_TLS_CERT": str(self.files.certificate),
+            "INFLUXD_TLS_KEY": str(self.files.key),
+            "INFLUXD_HTTP_BIND_ADDRESS": f"127.0.0.1:{self.port}",
+            "PATH": "/usr/bin:/bin",
+            "HOME": str(folder),
+        }
         with (folder / "log").open("wb") as log:
             self.process = subprocess.Popen(["/bin/sh", "-c", script], env=env, stdout=log, stderr=log)
 
-    def renew(self, name: str) -> int:
-        """Put another certificate with its key into the files; returns its serial number."""
-        made = self.pki.server_named(name)
-        shutil.copy(made.key, self.key)
-        shutil.copy(made.cert, self.certificate)
-        text = ssl._ssl._test_decode_cert(str(made.cert))  # type: ignore[attr-defined]
-        return int(text["serialNumber"], 16)
-
-    def shown(self) -> int:
-        """Return the serial number of the certificate that it shows, 0 while it does not answer."""
-        context = ssl.create_default_context(cafile=str(self.pki.ca))
-        try:
-            with (
-                socket.create_connection(("127.0.0.1", self.port), timeout=60) as plain,
-                context.wrap_socket(plain, server_hostname="localhost") as encrypted,
-            ):
-                return int((encrypted.getpeercert() or {})["serialNumber"], 16)  # type: ignore[arg-type]
-        except OSError:
-            return 0
-
-    def until_shown(self, serial: int) -> None:
-        deadline = time.monotonic() + 60
-        while self.shown() != serial:
-            assert self.process.poll() is None, (self.folder / "log").read_text()
-            assert time.monotonic() < deadline, (self.folder / "log").read_text()
-            time.sleep(0.05)
+    def renew(self, name: str) -> None:
+        """Renew its certificate, and wait until it shows the new one."""
+        serial = self.files.renew(name)
+        self.files.until_shown(self.port, serial, self.process, self.folder / "log")
 
 
 @pytest.fixture
@@ -92,7 +72,7 @@ def encrypted(influxd_program: str, tmp_path: Path) -> Iterator[EncryptedInflux]
 def test_the_clients_trust_the_authority_alone_and_a_renewed_certificate_is_shown(
     encrypted: EncryptedInflux, tmp_path: Path
 ) -> None:
-    encrypted.until_shown(encrypted.renew("second"))
+    encrypted.renew("second")
     operator = InfluxClient(encrypted.url, TOKEN, authority=encrypted.pki.ca.read_text(), pauses_s=())
     operator.set_up({"username": "motcua", "password": "only-for-tests", "org": "motcua", "bucket": "default"})
     operator.close()
@@ -108,6 +88,6 @@ def test_the_clients_trust_the_authority_alone_and_a_renewed_certificate_is_show
         stranger_role.find_org_id()
     with closing(Client(encrypted.url, "motcua", TOKEN, ca=str(encrypted.pki.ca))) as role:
         role.write("default", b"lines n=1i 1000000000")
-        encrypted.until_shown(encrypted.renew("third"))
+        encrypted.renew("third")
         rows = role.query("default", tuple[int, int], "SELECT n FROM lines")
         assert rows[0][0].values == [(1_000_000_000, 1)], "what was written is there after the restart"

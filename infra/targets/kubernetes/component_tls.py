@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from infra.targets.kubernetes.objects import sha256_of
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -41,6 +43,19 @@ def scheme_of(cluster: ClusterSpec, component: str) -> str:
 def probe_scheme(cluster: ClusterSpec, component: str) -> str:
     """Return the scheme of a component's probes, empty for HTTP; hosts check no certificate."""
     return "HTTPS" if serves_tls(cluster, component) else ""
+
+
+def web_configuration() -> dict[str, object]:
+    """Return the file by which Prometheus and Alertmanager serve TLS; they read the certificate at each connection."""
+    server = {"cert_file": CERTIFICATE_PATH, "key_file": KEY_PATH, "min_version": "TLS12"}
+    return {"tls_server_config": server}
+
+
+def authority_annotation(cluster: ClusterSpec, callees: Iterable[str]) -> dict[str, str]:
+    """Return the annotation whose change restarts a caller, for one that reads the authority at its start only."""
+    if not any(serves_tls(cluster, one) for one in callees):
+        return {}
+    return {"motcua.org/internal-authority": sha256_of(cluster.options.cloud.internal_authority)[:16]}
 
 
 def inside_tls_paths(cluster: ClusterSpec, component: str, callees: Iterable[str] = ()) -> dict[str, str]:

@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING
 from infra.host.grafana import prometheus_source, providers_file, sources_file
 from infra.host.monitoring import AlertReceiver, PrometheusPaths, alertmanager_configuration, prometheus_configuration
 from infra.plan.workloads import ALERTMANAGER_PORT, PROMETHEUS_PORT
-from infra.targets.kubernetes.component_tls import AUTHORITY_PATH, inside_tls_paths, inside_tls_volumes, serves_tls
+from infra.targets.kubernetes.component_tls import (
+    AUTHORITY_PATH,
+    inside_tls_paths,
+    inside_tls_volumes,
+    scheme_of,
+    serves_tls,
+    web_configuration,
+)
 from infra.targets.kubernetes.objects import (
     RECEIVER_SECRET,
     WEBHOOK_KEY,
@@ -54,6 +61,8 @@ LAG_QUERY = (
 )
 STORED_BOARD = "stored.json"
 RULES_FILE = "renewal.yaml"
+WEB_FILE = "web.yml"
+"""How Prometheus and Alertmanager serve."""
 RUNBOOK = "docs/how-to/rotate-certificates-and-tokens.md"
 RETENTION_DAYS = 90
 
@@ -71,7 +80,12 @@ def monitoring_manifests(cluster: ClusterSpec) -> tuple[Manifest, ...]:
 def prometheus_manifests(cluster: ClusterSpec) -> tuple[Manifest, ...]:
     """Return Prometheus: scrape configuration, rules, volume."""
     workload = cluster.plan.workload("prometheus")
-    settings = config_map(cluster, "prometheus-config", "prometheus", {"prometheus.yml": scrape_configuration(cluster)})
+    settings = config_map(
+        cluster,
+        "prometheus-config",
+        "prometheus",
+        {"prometheus.yml": scrape_configuration(cluster), **_web_files(workload)},
+    )
     texts = {**files_in_folder(cluster.plan.files, "rules/"), **expiry_rule_files(cluster.plan)}
     rules = config_map(cluster, "prometheus-rules", "prometheus", texts)
     arguments = (
@@ -80,8 +94,9 @@ def prometheus_manifests(cluster: ClusterSpec) -> tuple[Manifest, ...]:
         f"--storage.tsdb.retention.time={RETENTION_DAYS}d",
         # What is being compacted needs the rest.
         f"--storage.tsdb.retention.size={workload.volume_gb * 800}MB",
+        *_web_arguments(workload, CONFIG_FOLDER),
     )
-    callees = [job.workload for job in cluster.plan.scrape_jobs]
+    callees = ["alertmanager", *(job.workload for job in cluster.plan.scrape_jobs)]
     paths = {
         "config": CONFIG_FOLDER, "rules": RULES_FOLDER, "data": DATA_FOLDER,
         **inside_tls_paths(cluster, "prometheus", callees),
@@ -153,27 +168,34 @@ def alertmanager_manifests(cluster: ClusterSpec) -> tuple[Manifest, ...]:
     workload = cluster.plan.workload("alertmanager")
     where, data = "/etc/alertmanager", "/alertmanager"
     routing = alertmanager_configuration(cluster.plan, AlertReceiver(webhook_file=f"{SECRETS_FOLDER}/{WEBHOOK_KEY}"))
-    settings = config_map(cluster, "alertmanager-config", "alertmanager", {"alertmanager.yml": render_yaml(routing)})
-    arguments = (f"--config.file={where}/alertmanager.yml", f"--storage.path={data}", "--cluster.listen-address=")
+    texts = {"alertmanager.yml": render_yaml(routing), **_web_files(workload)}
+    settings = config_map(cluster, "alertmanager-config", "alertmanager", texts)
+    arguments = (
+        f"--config.file={where}/alertmanager.yml", f"--storage.path={data}", "--cluster.listen-address=",
+        *_web_arguments(workload, where),
+    )  # fmt: skip
     webhook = secret_volume("secrets", RECEIVER_SECRET)
     # Without it alerts are visible, but sent nowhere.
     webhook["secret"]["optional"] = True
-    volumes = (config_volume("config", "alertmanager-config"), webhook)
-    pod = _monitoring_pod(
-        workload, arguments, (settings,), {"config": where, "secrets": SECRETS_FOLDER, "data": data}, volumes, "/-/"
-    )
+    volumes = (
+        config_volume("config", "alertmanager-config"), webhook, *inside_tls_volumes(cluster, "alertmanager"),
+    )  # fmt: skip
+    paths = {
+        "config": where, "secrets": SECRETS_FOLDER, "data": data, **inside_tls_paths(cluster, "alertmanager"),
+    }  # fmt: skip
+    pod = _monitoring_pod(workload, arguments, (settings,), paths, volumes, "/-/")
     claims = {"data": volume_claim_spec(cluster, "alertmanager", workload.volume_gb)}
     return (*_service_objects(cluster, workload), settings, stateful_set(cluster, pod, "alertmanager", claims))
 
 
 def grafana_manifests(cluster: ClusterSpec) -> tuple[Manifest, ...]:
     """Return Grafana; all its content is in files, so it needs no volume."""
-    workload, prometheus = cluster.plan.workload("grafana"), service_host(cluster, "prometheus", "grafana")
+    workload = cluster.plan.workload("grafana")
     sources = config_map(
         cluster,
         "grafana-sources",
         "grafana",
-        {"prometheus.yaml": sources_file(prometheus_source(f"http://{prometheus}:{PROMETHEUS_PORT}"))},
+        {"prometheus.yaml": sources_file(_metrics_source(cluster))},
     )
     providers = config_map(
         cluster,
@@ -206,6 +228,20 @@ def grafana_manifests(cluster: ClusterSpec) -> tuple[Manifest, ...]:
         *_service_objects(cluster, workload), password, sources, providers, *boards.values(),
         deployment(cluster, pod, replicas=1),
     )  # fmt: skip
+
+
+def _metrics_source(cluster: ClusterSpec) -> dict[str, object]:
+    """Return Grafana's data source; it holds the authority's text, so that another authority restarts Grafana."""
+    url = f"{scheme_of(cluster, 'prometheus')}://{service_host(cluster, 'prometheus', 'grafana')}:{PROMETHEUS_PORT}"
+    return prometheus_source(url, cluster.options.cloud.internal_authority if serves_tls(cluster, "prometheus") else "")
+
+
+def _web_files(workload: Workload) -> dict[str, str]:
+    return {WEB_FILE: render_yaml(web_configuration())} if workload.tls else {}
+
+
+def _web_arguments(workload: Workload, folder: str) -> tuple[str, ...]:
+    return (f"--web.config.file={folder}/{WEB_FILE}",) if workload.tls else ()
 
 
 def _dashboard_maps(cluster: ClusterSpec) -> dict[str, Manifest]:
@@ -261,7 +297,11 @@ def scrape_configuration(cluster: ClusterSpec) -> str:
         for scrape in cluster.plan.scrape_jobs
     }
     alertmanager = service_host(cluster, "alertmanager", "prometheus")
-    paths = PrometheusPaths(f"{RULES_FOLDER}/*.yaml", (f"{alertmanager}:{ALERTMANAGER_PORT}",))
+    paths = PrometheusPaths(
+        f"{RULES_FOLDER}/*.yaml",
+        (f"{alertmanager}:{ALERTMANAGER_PORT}",),
+        _scrape_encryption(cluster, "alertmanager"),
+    )
     return render_yaml(prometheus_configuration(cluster.plan, discovery, paths))
 
 
@@ -305,7 +345,7 @@ def _monitoring_pod(
         volumes=volumes,
         mounts=tuple(volume_mounts(paths, writable=("data",))),
         ports=workload.ports,
-        probes=_http_probes(f"{health}healthy", f"{health}ready"),
+        probes=_http_probes(f"{health}healthy", f"{health}ready", "HTTPS" if workload.tls else ""),
         annotations=_configuration_annotation(*files),
         grace_s=60,
     )
@@ -320,11 +360,11 @@ def _service_objects(cluster: ClusterSpec, workload: Workload) -> tuple[Manifest
     )
 
 
-def _http_probes(alive: str, ready: str) -> dict[str, Manifest]:
+def _http_probes(alive: str, ready: str, scheme: str = "") -> dict[str, Manifest]:
     return {
-        "startupProbe": probe("httpGet", "http", alive, failures=60),
-        "livenessProbe": probe("httpGet", "http", alive, every_s=20),
-        "readinessProbe": probe("httpGet", "http", ready),
+        "startupProbe": probe("httpGet", "http", alive, scheme=scheme, failures=60),
+        "livenessProbe": probe("httpGet", "http", alive, scheme=scheme, every_s=20),
+        "readinessProbe": probe("httpGet", "http", ready, scheme=scheme),
     }
 
 

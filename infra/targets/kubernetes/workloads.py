@@ -11,6 +11,7 @@ from infra.plan.influx import store_url
 from infra.plan.workloads import ALERTMANAGER_PORT, INFLUX_PORT, SERVICES_PORT
 from infra.targets.kubernetes.component_tls import (
     AUTHORITY_PATH,
+    authority_annotation,
     inside_tls_paths,
     inside_tls_volumes,
     scheme_of,
@@ -137,7 +138,7 @@ def _role_pod(cluster: ClusterSpec, workload: Workload, arguments: tuple[str, ..
         ports=workload.ports,
         probes=_http_probes(health, "/healthz", "/readyz" if role == "ingest" else "/healthz") if health else {},
         lifecycle=_PRE_STOP if role == "api" else {},
-        annotations=_restart_annotations(cluster, workload),
+        annotations=_restart_annotations(cluster, workload) | authority_annotation(cluster, callees),
         spread=role != "rollup",
     )
 
@@ -156,7 +157,9 @@ def _role_environment(cluster: ClusterSpec, role: str, *, mqtt: bool) -> tuple[M
     }
     if role == "rollup":
         host = service_host(cluster, "alertmanager", role)
-        values |= {"MOTCUA_ALERTMANAGER": f"http://{host}:{ALERTMANAGER_PORT}"}
+        values["MOTCUA_ALERTMANAGER"] = f"{scheme_of(cluster, 'alertmanager')}://{host}:{ALERTMANAGER_PORT}"
+        if serves_tls(cluster, "alertmanager"):
+            values["MOTCUA_ALERTMANAGER_CA"] = AUTHORITY_PATH
     if mqtt:
         values |= {"MOTCUA_MQTT": f"mqtts://{broker_service_host(cluster)}:{SERVICES_PORT}"}
         values |= {f"MOTCUA_MQTT_{what}": f"{TLS_FOLDER}/{file}" for what, file in _TLS_VARIABLES.items()}

@@ -94,7 +94,7 @@ def renamed(cloud: CloudDeclaration) -> CloudDeclaration:
     return replace(cloud, systems=systems, components=tuple(map(component, cloud.components)), flows=flows)
 
 
-ENCRYPTED = {"influxdb"}
+ENCRYPTED = {"influxdb", "prometheus", "alertmanager"}
 """Motcua's parts that serve TLS by a certificate of the authority inside, as the sample declares."""
 
 

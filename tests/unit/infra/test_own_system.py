@@ -120,7 +120,9 @@ def test_the_agents_inside_report_to_this_broker_by_a_name_of_its_certificate(on
         (replace(own_declaration(), systems={MOTCUA: replace(own_declaration().systems[MOTCUA], host="")}),
          "has no host"),
         (without_flow("rollup", "alertmanager"),
-         r"add the row `vn83-motcua/rollup,vn83-motcua/alertmanager,9093,burn-rate alerts,no,between its .*s`"),
+         "add the row `vn83-motcua/rollup,vn83-motcua/alertmanager,9093,burn-rate alerts`"),
+        (without_flow("web", "api"),
+         r"add the row `vn83-motcua/web,vn83-motcua/api,8000,pages and figures,no,between its .*s`"),
         (without_flow("ingest", "broker"), r"the row `vn83-motcua/ingest,vn83-motcua/broker,8884,\"frames in, .*\"`"),
         (without_flow("web", "grafana"), "web → vn83-motcua/grafana port 3000: is not declared"),
         (without_flow("tslcd", "mqtt"), "no outside party reaches it, so no devices would"),
@@ -427,6 +429,40 @@ def test_influxdb_serves_tls_and_whoever_calls_it_trusts_the_authority_inside(on
     (job,) = (job for job in scrape["scrape_configs"] if job["job_name"] == "influxdb")
     trusted = {"ca_file": f"{container_of(one, 'vn83-motcua-server/prometheus')[1]['inside-tls']}/ca.crt"}
     assert (job["scheme"], job["tls_config"]) == ("https", {**trusted, "server_name": "influxdb"})
+
+
+def test_prometheus_and_alertmanager_serve_tls_and_their_callers_trust_the_authority_inside(one: OwnObjects) -> None:
+    for name, port in (("prometheus", 9090), ("alertmanager", 9093)):
+        container, paths = container_of(one, f"vn83-motcua-server/{name}")
+        served = yaml.safe_load(one.hosted.one("ConfigMap", f"vn83-motcua-server/{name}-config")["data"]["web.yml"])
+        files = {f"{kind}_file": f"{paths['inside-tls']}/tls.{end}" for kind, end in (("cert", "crt"), ("key", "key"))}
+        assert served["tls_server_config"] == {**files, "min_version": "TLS12"}
+        assert f"--web.config.file={paths['config']}/web.yml" in container["args"]
+        assert container["ports"][0]["containerPort"] == port
+    rollup, paths = container_of(one, "vn83-motcua-server/rollup")
+    values = variables_of(rollup)
+    assert values["MOTCUA_ALERTMANAGER"] == "https://alertmanager:9093"
+    assert values["MOTCUA_ALERTMANAGER_CA"] == f"{paths['inside-tls']}/ca.crt"
+    sources = one.hosted.one("ConfigMap", "vn83-motcua-server/grafana-sources")["data"]["prometheus.yaml"]
+    (source,) = yaml.safe_load(sources)["datasources"]
+    assert source["url"] == "https://prometheus:9090"
+    assert source["secureJsonData"] == {"tlsCACert": one.options.cloud.internal_authority}
+
+
+def test_another_authority_restarts_the_roles_that_read_it_at_their_start(one: OwnObjects) -> None:
+    text = one.options.cloud.internal_authority
+    other = own_objects(own_declaration(), hosted_options(internal_authority=text * 2))
+    marks = [
+        {
+            workload["metadata"]["name"]: pod["metadata"]["annotations"]
+            for workload, pod in templates(found)
+            if workload["metadata"]["name"] in {"ingest", "rollup", "api", "grafana"}
+        }
+        for found in (one, other)
+    ]
+    assert len(marks[0]) == 4
+    for name, before in marks[0].items():
+        assert before != marks[1][name], name
 
 
 def test_without_declared_tls_nothing_of_it_is_rendered() -> None:

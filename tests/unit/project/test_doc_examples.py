@@ -106,7 +106,7 @@ def test_every_setting_of_the_server_has_its_default() -> None:
         "MOTCUA_MQTT_CERT": found.mqtt.cert, "MOTCUA_MQTT_KEY": found.mqtt.key, "MOTCUA_STATE": found.state,
         "MOTCUA_ALERTMANAGER": found.alertmanager, "MOTCUA_API_LISTEN": "{}:{}".format(*found.listen),
         "MOTCUA_LOG": found.log, "MOTCUA_MAX_EVENT_AGE_DAYS": found.max_event_age_days,
-        "MOTCUA_OPERATORS": found.operators,
+        "MOTCUA_OPERATORS": found.operators, "MOTCUA_ALERTMANAGER_CA": found.alertmanager_ca,
     }  # fmt: skip
     assert set(values) == set(SETTING_NAMES)
     own = {
