@@ -60,7 +60,8 @@ def bucket_layout(
 class BucketGrid:
     """Buckets in order; `open_sums` and `excluded_sums` are running sums (ms) over them, from zero.
 
-    `spans` are the same buckets with their widths; the grid of a history has none.
+    `spans` are the same buckets with their widths; the grid of a history has none. Only it has `unserved_sums`: the
+    part of its excluded time that was out of service.
     """
 
     windows: tuple[Window, ...]
@@ -68,6 +69,7 @@ class BucketGrid:
     excluded_sums: tuple[int, ...]
     timeline: OpenTimeline
     spans: tuple[BucketSpan, ...] = ()
+    unserved_sums: tuple[int, ...] = ()
     starts: tuple[int, ...] = field(init=False)
     index_by_start: dict[BucketWidth, dict[int, int]] = field(init=False)
     zeros: array[int] = field(init=False, repr=False, compare=False)
@@ -180,6 +182,8 @@ class TimeSeries:
         open_ms = self.grid.open_sums[last] - self.grid.open_sums[first] - not_in_service
         unknown = max(0, open_ms - platform_outage - up - down)
         excluded = self.grid.excluded_sums[last] - self.grid.excluded_sums[first] + platform_outage + not_in_service
+        if unserved := self.grid.unserved_sums:
+            not_in_service += unserved[last] - unserved[first]
         return TimeByState(up, down, unknown, excluded, min(unknown, elsewhere), not_in_service)
 
     def _served_range(self, first: int, last: int, in_service: Window) -> tuple[int, int, int]:
@@ -267,6 +271,7 @@ def build_time_series(buckets: Iterable[TimeBucket]) -> TimeSeries:
         tuple(accumulate((t.open for t in times), initial=0)),
         tuple(accumulate((t.excluded for t in times), initial=0)),
         build_open_timeline(()),
+        unserved_sums=tuple(accumulate((t.not_in_service for t in times), initial=0)),
     )
     series = TimeSeries(grid, 4)
     for index, time in enumerate(times):

@@ -167,6 +167,14 @@ def test_history_shows_each_bucket_and_the_budget_at_its_end() -> None:
     assert month[0].budget == bg.ErrorBudget(18_000, 300)
 
 
+def test_history_names_the_time_before_the_first_contact() -> None:
+    new = TimeByState(excluded=SLOT, not_in_service=SLOT)
+    known = build_time_series(marks(new, new, UP))
+    step = hs.HistoryStep(Window(SLOT, 3 * SLOT), Window(0, 3 * SLOT))
+    point = hs.build_history(known, [step], AIM, 0)[0]
+    assert (point.account.excluded, point.account.not_in_service) == (300, 300)
+
+
 def test_a_dead_evening_and_the_next_dead_morning_are_one_outage() -> None:
     known = build_time_series([*marks(DOWN, UP, DOWN, DOWN), *marks(DOWN, UP, start=9 * HOUR)])
     line = build_open_timeline(c.window for c in known.buckets)
