@@ -83,8 +83,10 @@ def test_what_stands_in_brackets_is_printed(folder: Path, monkeypatch: pytest.Mo
     monkeypatch.delenv("COLUMNS", raising=False)
     file = folder / "flows.csv"
     text = file.read_text(encoding="utf-8")
-    file.write_text(text.replace("people fill in forms", "people fill in forms [red]till 2027[/red]"), encoding="utf-8")
-    assert "people fill in forms [red]till 2027[/red]" in run("flows", str(folder))[1]
+    file.write_text(
+        text.replace("người dân điền biểu mẫu", "người dân điền biểu mẫu [red]till 2027[/red]"), encoding="utf-8"
+    )
+    assert "người dân điền biểu mẫu [red]till 2027[/red]" in run("flows", str(folder))[1]
 
 
 @pytest.mark.parametrize("columns", [60, 80, 120, None])
@@ -97,7 +99,7 @@ def test_no_id_and_no_figure_is_cut(report: str, columns: int | None, monkeypatc
     assert "…" not in printed
     wanted = {
         "size": ["vn83-participation", "11,000  14,000    315  61,638,400", "162,736,000"],
-        "flows": ["vn83-participation/web    8080  people ask", "vn83-documents/app      vn83-documents/files"],
+        "flows": ["vn83-participation/web    8080  người dân hỏi", "vn83-documents/app      vn83-documents/files"],
     }
     assert [text for text in wanted[report] if text not in printed] == []
     if columns in {80, 120}:
