@@ -7,10 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from infra.targets.kubernetes.cloud.database_rules import (
-    DISK_SIZE,
-    DISK_USED,
-)
+from infra.targets.kubernetes.cloud.alert_rules import VOLUME_SIZE, VOLUME_USED
 from telemetry.core.hosted.database_figures import ARCHIVE_AGE, ARCHIVE_STATUS, COPY_TIME_S, IS_UP, LAG, LAST_COPY
 from tests.cloud_examples import ONESTOP, base_declaration
 from tests.hosted_objects import hosted_objects
@@ -45,7 +42,7 @@ def healthy(**changes: str) -> list[dict[str, str]]:
     series += [
         figure(ARCHIVE_STATUS, 1, changes.get("ready", "0x30"), ',value="ready"'),
         figure(LAG, 2, changes.get("lag", "1x30")),
-        claim(DISK_USED, changes.get("used", "10x30")), claim(DISK_SIZE, "100x30"),
+        claim(VOLUME_USED, changes.get("used", "10x30")), claim(VOLUME_SIZE, "100x30"),
     ]  # fmt: skip
     copy = changes.get("copy", f"{AT_S - 3600}x30")
     return [*series, *([figure(LAST_COPY, 1, copy)] if copy else [])]

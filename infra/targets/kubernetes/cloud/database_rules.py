@@ -6,9 +6,9 @@ copies those of its plugin `barman-cloud`: the operator's own ones stay at 0 whe
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
+from infra.targets.kubernetes.cloud.alert_rules import RULE_KIND, VOLUME_SIZE, VOLUME_USED, CloudAlert
 from infra.targets.kubernetes.cloud.objects import component_manifest, object_name
 from telemetry.core.hosted.database_figures import (
     ARCHIVE_AGE,
@@ -26,34 +26,7 @@ if TYPE_CHECKING:
     from infra.targets.kubernetes.objects import Manifest
     from telemetry.core.hosted.database_figures import DatabaseLimits
 
-RULE_KIND: Final = "monitoring.coreos.com/v1 PrometheusRule"
-DISK_USED, DISK_SIZE = "kubelet_volume_stats_used_bytes", "kubelet_volume_stats_capacity_bytes"
 RUNBOOK: Final = "docs/explanation/hosted-systems.md#figures-of-databases"
-
-
-@dataclass(frozen=True, slots=True)
-class _DatabaseAlert:
-    """One alert: the end of its name, when it fires and for how many minutes that must hold, and what it says."""
-
-    name: str
-    expression: str
-    cause: str
-    problem: str
-    minutes: int = 10
-    severity: str = "warning"
-
-    def rule(self, component: ComponentPlan) -> dict[str, Any]:
-        """Return the alert as Prometheus takes it."""
-        declared = component.declared
-        return {
-            "alert": f"HostedDatabase{self.name}",
-            "expr": self.expression,
-            "for": f"{self.minutes}m",
-            "labels": {
-                "severity": self.severity, "cause": self.cause, "system": declared.system, "component": declared.id,
-            },
-            "annotations": {"summary": f"{declared.path} {self.problem}.", "runbook": RUNBOOK},
-        }  # fmt: skip
 
 
 def database_rules(component: ComponentPlan, limits: DatabaseLimits) -> Manifest:
@@ -61,33 +34,36 @@ def database_rules(component: ComponentPlan, limits: DatabaseLimits) -> Manifest
     name = object_name(component.declared)
     pods = f'namespace="{component.namespace}",pod=~"{name}-[0-9]+"'
     claims = f'namespace="{component.namespace}",persistentvolumeclaim=~"{name}-[0-9]+(-wal)?"'
+    share = f"{VOLUME_USED}{{{claims}}} / {VOLUME_SIZE}{{{claims}}}"
     alerts = [
         _unseen(pods, limits),
-        _DatabaseAlert("Instances", f"count({IS_UP}{{{pods}}} == 1) < {limits.instances}", "instance",
-                       f"has fewer than {limits.instances} instances that answer"),
-        _DatabaseAlert("ReplicaBehind", f"max({LAG}{{{pods}}}) > {LAG_LIMIT_S}", "replica",
-                       f"has a replica that is more than {LAG_LIMIT_S} s behind"),
-        _DatabaseAlert("DiskFull", f"max({DISK_USED}{{{claims}}} / {DISK_SIZE}{{{claims}}}) >= {DISK_LIMIT}", "disk",
-                       f"has a disk of which {DISK_LIMIT:.0%} or more is used", minutes=15),
+        CloudAlert("HostedDatabaseInstances", f"count({IS_UP}{{{pods}}} == 1) < {limits.instances}", "instance",
+                   f"has fewer than {limits.instances} instances that answer"),
+        CloudAlert("HostedDatabaseReplicaBehind", f"max({LAG}{{{pods}}}) > {LAG_LIMIT_S}", "replica",
+                   f"has a replica that is more than {LAG_LIMIT_S} s behind"),
+        CloudAlert("HostedDatabaseDiskFull", f"max({share}) >= {DISK_LIMIT}", "disk",
+                   f"has a disk of which {DISK_LIMIT:.0%} or more is used", minutes=15),
     ]  # fmt: skip
     if limits.copy_age_s:
         alerts.append(_archive(pods))
         alerts.append(
-            _DatabaseAlert("CopyOld", f"time() - max({LAST_COPY}{{{pods}}}) > {limits.copy_age_s}", "copy",
-                           f"has no whole copy of the last {limits.copy_age_s} s", minutes=15, severity="critical")
+            CloudAlert("HostedDatabaseCopyOld", f"time() - max({LAST_COPY}{{{pods}}}) > {limits.copy_age_s}", "copy",
+                       f"has no whole copy of the last {limits.copy_age_s} s", minutes=15, severity="critical")
         )  # fmt: skip
-    groups = [{"name": f"{component.namespace}-{name}", "rules": [alert.rule(component) for alert in alerts]}]
+    labels = {"system": component.declared.system, "component": component.declared.id}
+    rules = [alert.rule(component.declared.path, labels, RUNBOOK) for alert in alerts]
+    groups = [{"name": f"{component.namespace}-{name}", "rules": rules}]
     return component_manifest(component, RULE_KIND, spec={"groups": groups})
 
 
-def _unseen(pods: str, limits: DatabaseLimits) -> _DatabaseAlert:
+def _unseen(pods: str, limits: DatabaseLimits) -> CloudAlert:
     """Return the alert of missing figures: without them no other can fire, and nothing is known."""
     wanted = [IS_UP, *([LAST_COPY, ARCHIVE_AGE] if limits.copy_age_s else [])]
     missing = " or ".join(f"absent({figure}{{{pods}}})" for figure in wanted)
-    return _DatabaseAlert("Unseen", missing, "unseen", "gives no figures, so nothing is known of it")
+    return CloudAlert("HostedDatabaseUnseen", missing, "unseen", "gives no figures, so nothing is known of it")
 
 
-def _archive(pods: str) -> _DatabaseAlert:
+def _archive(pods: str) -> CloudAlert:
     """Return the alert of a stalled archive: the newest age of all instances, while segments wait.
 
     A database in which nothing changes ends no segment. Who was primary once has an old age, so the least counts.
@@ -96,4 +72,4 @@ def _archive(pods: str) -> _DatabaseAlert:
     is_old = f"(min({age} >= 0) > {ARCHIVE_LIMIT_S} or max({age}) < 0)"
     waiting = f'max({ARCHIVE_STATUS}{{{pods},value="ready"}}) > 0'
     problem = f"has changes that wait for the archive, which got none for {ARCHIVE_LIMIT_S} s"
-    return _DatabaseAlert("ArchiveStalled", f"{is_old} and {waiting}", "archive", problem, 5, "critical")
+    return CloudAlert("HostedDatabaseArchiveStalled", f"{is_old} and {waiting}", "archive", problem, 5, "critical")

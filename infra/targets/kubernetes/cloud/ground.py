@@ -14,6 +14,7 @@ from infra.policy.cloud.admission_checks import ZONE_LABEL
 from infra.policy.cloud.exceptions import exception_keys
 from infra.policy.rules import is_open_network
 from infra.targets.kubernetes.cloud.exposure import exposed_components
+from infra.targets.kubernetes.cloud.log_store_rules import log_store_rules
 from infra.targets.kubernetes.cloud.network import NETWORK_POLICY_KIND
 from infra.targets.kubernetes.cloud.objects import SEPARATED_LEVEL, object_labels, platform_labels
 from infra.targets.kubernetes.cloud.storage import storage_classes
@@ -46,6 +47,7 @@ def ground_objects(spec: HostedSpec) -> tuple[Manifest, ...]:
         *_edge_policies(spec),
         *(_gateway(spec, exposure) for exposure in _exposures(spec)),
         *storage_classes(spec),
+        *log_store_rules(spec),
         *(_with_platform_labels(spec, policy) for policy in _admission_objects(spec)),
     )
 
