@@ -92,6 +92,15 @@ def hosted_view(network: NetworkView, ident: str) -> HostedView | None:
     )
 
 
+def component_views(network: NetworkView, ident: str) -> tuple[ComponentView, ...]:
+    """Return what is known of the component that a derived system watches; nothing for another system."""
+    system = network.inventory.systems.get(ident)
+    if system is None or system.kind != COMPONENT:
+        return ()
+    own = network.inventory.cloud.components_of(system.part_of)
+    return tuple(component_view(network, one) for one in own if component_id(one) == ident)
+
+
 def component_view(network: NetworkView, component: Component, calls: tuple[str, ...] = ()) -> ComponentView:
     """Return what is known of a component that is probed; of a database also its own figures."""
     view = network.system(component_id(component))

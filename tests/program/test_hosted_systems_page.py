@@ -190,8 +190,8 @@ def figures_now(net: Network) -> DatabaseNow:
     )  # fmt: skip
 
 
-def seen_figures(net: Network, lang: str = "en") -> str:
-    html = page(net, f"/systems/{ONESTOP}?lang={lang}")
+def seen_figures(net: Network, lang: str = "en", ident: str = ONESTOP) -> str:
+    html = page(net, f"/systems/{ident}?lang={lang}")
     part = html.split('id="live-figures"')[1].split("</section>", maxsplit=1)[0]
     return " ".join(unescape(re.sub(r"<[^>]+>", " ", part)).split())
 
@@ -213,6 +213,20 @@ def test_a_databases_own_figures_stand_with_their_limits_and_the_cause_of_what_i
     assert "An instance is missing or does not answer." in text
     assert "25% at most 80%" in text
     assert "tối thiểu 3" in seen_figures(net, "vi")
+
+
+def test_a_databases_own_page_shows_its_figures_and_other_components_have_none(net: Network) -> None:
+    observe(net)
+    report_figures(net, figures_now(net))
+    assert "25% at most 80%" in seen_figures(net, ident=DB)
+    assert "Each database gives them itself." in seen_figures(net, ident=DB)
+    assert 'id="live-figures"' not in page(net, f"/systems/{APP}?lang=en")
+
+
+def test_a_database_whose_figures_were_never_read_says_why(net: Network) -> None:
+    observe(net)
+    assert "No figures were received yet." in seen_figures(net, ident=DB)
+    assert "trên OpenStack" in seen_figures(net, "vi")
 
 
 def test_figures_that_are_too_old_or_were_never_read_are_unknown(net: Network) -> None:

@@ -19,7 +19,8 @@ from api.pages.frame.language import PageLocale
 from api.pages.objectives.budgets import budget_text
 from telemetry.core.calendar.windows import DAY, HOUR, Window
 from telemetry.core.figures.accounting import TimeByState
-from telemetry.core.fold.live_row_types import DeviceNow
+from telemetry.core.figures.condition import Reason
+from telemetry.core.fold.live_row_types import DeviceNow, SystemNow
 from telemetry.core.protocol.events import PrinterState
 from telemetry.queries.availability import AvailabilityResult
 from tests.program.network import ZONE, Network, busy, centre_now, local, network
@@ -129,6 +130,26 @@ def test_kinds_and_counts_are_in_the_right_number(net: Network) -> None:
     assert "1/1 vantage point reports it up" in PageLocale("en", load_messages()["en"], ZONE).t(
         "vantage_note", part=1, n=1
     )
+
+
+def test_a_healthy_system_stands_in_a_row_and_one_in_trouble_has_a_card(net: Network) -> None:
+    part = page(net, "/?lang=en").split('id="live-systems"')[1].split("</section>", maxsplit=1)[0]
+    assert '<ul class="systems">' not in part
+    assert "1 system is operational;" in part
+    assert "2/2 vantage points report it up" in part
+    net.live("vn83-portal", SystemNow(system="vn83-portal", at=net.time[0], state="down", vantage=()))
+    part = page(net, "/?lang=en").split('id="live-systems"')[1].split("</section>", maxsplit=1)[0]
+    assert '<ul class="systems">' in part
+    assert "systems-well" not in part
+
+
+def test_reasons_write_shares_with_one_decimal_at_most_and_never_round_up_to_all() -> None:
+    locale = PageLocale("en", load_messages()["en"], ZONE)
+    shown = [
+        locale.reason(Reason("within_target_low", ratio=ratio, goal=0.8, target_s=900), 0)
+        for ratio in (3 / 7, 0.15, 0.9996)
+    ]
+    assert [text.split("%")[0] for text in shown] == ["42.9", "15", "99.9"]
 
 
 def test_dates_are_written_as_each_language_writes_them() -> None:

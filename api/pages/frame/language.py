@@ -140,8 +140,8 @@ class PageLocale:
             "at": None if reason.at is None else self.since(reason.at, now),
             "wait": None if reason.seconds is None else self.minutes(60 * (reason.seconds // 60)),
             "target": None if reason.target_s is None else self.minutes(reason.target_s),
-            "ratio": self.percent(reason.ratio),
-            "goal": self.percent(reason.goal),
+            "ratio": self.share(reason.ratio),
+            "goal": self.share(reason.goal),
             "n": reason.count,
             "left": reason.left,
         }

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from api.pages.frame.tables import PageTable, PageTableRow, TableCell, TableColumn
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from api.pages.frame.language import PageLocale
     from telemetry.core.hosted.database_figures import DatabaseFigure
     from telemetry.core.inventory import Inventory
@@ -48,8 +50,8 @@ _STATE_CODES = {"good": "up", "bad": "down", "unknown": "unknown"}
 """States of a figure as the states whose symbols they have."""
 
 
-def figures_table(locale: PageLocale, hosted: HostedView | None, now: int) -> PageTable:
-    """Return the own figures of a hosted system's databases, each with its limit, and its age at `now` (Unix ms)."""
+def figures_table(locale: PageLocale, parts: Sequence[ComponentView], now: int) -> PageTable:
+    """Return the own figures of databases among components, each with its limit, and its age at `now` (Unix ms)."""
     t = locale.t
     columns = (
         TableColumn("figure", t("sys_figure")),
@@ -58,11 +60,7 @@ def figures_table(locale: PageLocale, hosted: HostedView | None, now: int) -> Pa
         TableColumn("limit", t("sys_figure_limit")),
         TableColumn("at", t("sys_figure_at"), "time"),
     )
-    rows = tuple(
-        _figure_row(locale, part, figure, now)
-        for part in (hosted.components if hosted else ())
-        for figure in part.figures
-    )
+    rows = tuple(_figure_row(locale, part, figure, now) for part in parts for figure in part.figures)
     return PageTable("figures", t("sys_figures"), columns, rows)
 
 

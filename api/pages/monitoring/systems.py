@@ -21,7 +21,7 @@ from telemetry.core.figures.condition import CONDITIONS_WORST_FIRST, attention_k
 from telemetry.core.inventory import local_date
 from telemetry.core.scope import Scope
 from telemetry.queries.buckets import bucket_query
-from telemetry.queries.hosted import hosted_view
+from telemetry.queries.hosted import component_views, hosted_view
 from telemetry.queries.impact import dependent_centres
 from telemetry.queries.network import planned_maintenance
 from telemetry.queries.period_history import DayRange
@@ -171,6 +171,7 @@ def build_system_context(
     ahead = planned_maintenance(queries.inventory(), Window(now, now + AHEAD_DAYS * DAY))
     reasons = "; ".join(locale.reason(r, view.now) for r in view.assessment.reasons)
     hosted = hosted_view(queries.network(), ident)
+    parts = hosted.components if hosted else component_views(queries.network(), ident)
     why = failure_sentence(queries.inventory(), locale, ident, hosted)
     sentence = " ".join((locale.t(f"cond_{view.condition}") + (f": {reasons}" if reasons else "") + ".", why)).strip()
     return {
@@ -180,6 +181,7 @@ def build_system_context(
         "system": view.system,
         "whole": queries.inventory().systems.get(view.system.part_of),
         "hosted": hosted,
+        "figures_read": any(part.figures_at for part in parts),
         "why": why,
         "concerns": concerns_text(queries, locale, detail),
         "cards": [
@@ -202,7 +204,7 @@ def build_system_context(
             _vantage_table(queries, locale, detail),
             slo_table(queries.slo_index().at_scope(scope), queries.inventory(), locale),
             rows.table(incidents.incidents),
-            figures_table(locale, hosted, queries.now()),
+            figures_table(locale, parts, queries.now()),
         ],
         "all_incidents": "/incidents" + period_query(days, scope=scope),
         "latency_twin": f"/api/v1/systems/{ident}/latency?"

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from telemetry.queries.service import Queries
     from telemetry.queries.slos import ScopedSlo, SloIndex
     from telemetry.queries.units import UnitTree, UnitView
-    from telemetry.queries.views import CentreView
+    from telemetry.queries.views import CentreView, SystemView
 
 WORST_CENTRES = 5
 WORST_OBJECTIVES = 3
@@ -89,6 +89,7 @@ def build_context(
     network, inventory = status.network, status.network.inventory
     today = queries.availability(Scope.province(inventory.province), queries.today_so_far(inventory.zone))
     tree = build_unit_tree(network)
+    systems = sorted(status.systems, key=lambda v: attention_key(v.assessment, 0, v.system.id))
     worst = [v for v in sort_worst_first(status.centres) if v.condition in _ATTENTION]
     frame = page_frame(
         queries, locale.name(inventory), summary_sentence(status, locale), status.condition, status.last_data
@@ -104,12 +105,18 @@ def build_context(
         "today": today.ratio_of(today.overall),
         "imported": sort_worst_first(status.imported),
         "imports_first": status.condition == "planned",
-        "systems": sorted(status.systems, key=lambda v: attention_key(v.assessment, 0, v.system.id)),
+        "systems": [view for view in systems if not _is_well(view)],
+        "systems_well": [view for view in systems if _is_well(view)],
         "links": links,
         **_objectives_context(slos, inventory, locale, links),
         **_wait_context(status, locale),
         **_past_context(summary, locale, local_date(network.now, inventory.zone), inventory.zone),
     }
+
+
+def _is_well(view: SystemView) -> bool:
+    """Return whether a system needs no card of its own: it is operational, and nothing is said against it."""
+    return view.condition == "operational" and not view.assessment.reasons
 
 
 def troubled_centre(view: CentreView, locale: PageLocale, summary: ProvinceSummary, now: int) -> TroubledCentre:
