@@ -40,6 +40,7 @@ def render_cloud(stack: OpenedStack, drill: str) -> RenderedFiles:
     from infra.plan.cloud import build_cloud_plan
     from infra.plan.cloud.lock import entry_faults, needs_lock
     from infra.targets.kubernetes.cloud.files import DRILL_HEADER, HEADERS, drill_files
+    from infra.targets.openstack.cloud.alert_files import alert_files
     from infra.targets.openstack.cloud.document import DOCUMENT_HEADERS, stack_documents
 
     options, inventory = stack.options, stack.inventory
@@ -50,7 +51,8 @@ def render_cloud(stack: OpenedStack, drill: str) -> RenderedFiles:
     kubernetes, openstack = HEADERS[options.cloud.part].strip(), DOCUMENT_HEADERS[options.cloud.part]
     if options.target == "openstack":
         agents = agent_settings(inventory, plan, options)
-        return RenderedFiles(stack_documents(plan, options, agents), (openstack,), stale=("*/*.yaml",))
+        files = {**stack_documents(plan, options, agents), **alert_files(plan, options.cloud.part)}
+        return RenderedFiles(files, (openstack,), stale=("*/*.yaml",))
     if options.target == "kubernetes":
         if drill:
             return RenderedFiles(drill_files(plan, options, drill), (DRILL_HEADER.strip(),), stale=("*/*.yaml",))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from infra.targets.kubernetes.cloud.alert_rules import VOLUME_SIZE, VOLUME_USED
+from infra.policy.cloud.alert_rules import VOLUME_SIZE, VOLUME_USED
 from telemetry.core.hosted.database_figures import ARCHIVE_AGE, ARCHIVE_STATUS, COPY_TIME_S, IS_UP, LAG, LAST_COPY
 from tests.cloud_examples import ONESTOP, base_declaration
 from tests.hosted_objects import hosted_objects

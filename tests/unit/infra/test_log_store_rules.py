@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from infra.targets.kubernetes.cloud.alert_rules import VOLUME_SIZE, VOLUME_USED
-from infra.targets.kubernetes.cloud.log_store_rules import FREE_BYTES, SIZE_BYTES
+from infra.policy.cloud.alert_rules import FREE_BYTES, SIZE_BYTES, VOLUME_SIZE, VOLUME_USED
 from tests.cloud_examples import base_declaration
 from tests.hosted_objects import hosted_objects
 from tests.unit.infra.test_kubernetes_faults import promtool

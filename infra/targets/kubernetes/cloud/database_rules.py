@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from infra.targets.kubernetes.cloud.alert_rules import RULE_KIND, VOLUME_SIZE, VOLUME_USED, CloudAlert
+from infra.policy.cloud.alert_rules import RULE_KIND, VOLUME_SIZE, VOLUME_USED, CloudAlert
 from infra.targets.kubernetes.cloud.objects import component_manifest, object_name
 from telemetry.core.hosted.database_figures import (
     ARCHIVE_AGE,

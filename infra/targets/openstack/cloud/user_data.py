@@ -32,10 +32,15 @@ def backup_interval_s(plan: CloudPlan, system: SystemPlan) -> int:
     return max(LEAST_INTERVAL_S, schedule if is_streamed else min(schedule, system.declared.rpo_s))
 
 
+def has_backup_timer(component: ComponentPlan) -> bool:
+    """Return whether machines of a component call a backup: they have a disk of data that would be lost."""
+    return component.declared.kind in DATA_ZONE_KINDS and component.declared.disk_gb > 0
+
+
 def machine_user_data(plan: CloudPlan, system: SystemPlan, component: ComponentPlan) -> str:
     """Return cloud-init's configuration of a component's machines; empty where no data would be lost."""
     declared = component.declared
-    if declared.kind not in DATA_ZONE_KINDS or not declared.disk_gb:
+    if not has_backup_timer(component):
         return ""
     store = plan.declaration.platform.get("backup")
     script = render_template(

@@ -1,6 +1,6 @@
-"""One alert rule over what Prometheus has of the cloud, as the objects of hosted systems and of the ground write it.
+"""One alert rule over what Prometheus has of the cloud, for objects of a cluster and for files. Pure.
 
-Pure; it must not know of what it warns.
+It must not know of what it warns.
 """
 
 from __future__ import annotations
@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 RULE_KIND: Final = "monitoring.coreos.com/v1 PrometheusRule"
 VOLUME_USED, VOLUME_SIZE = "kubelet_volume_stats_used_bytes", "kubelet_volume_stats_capacity_bytes"
 """What the kubelet gives of each claimed volume, by `namespace` and `persistentvolumeclaim`, bytes."""
+FREE_BYTES, SIZE_BYTES = "node_filesystem_avail_bytes", "node_filesystem_size_bytes"
+"""What node_exporter gives of each file system of a machine, by `instance` and `mountpoint`, bytes."""
+ON_DISK: Final = 'fstype!~"tmpfs|ramfs|overlay|squashfs"'
+"""Which file systems are on a disk of their own."""
 
 
 @dataclass(frozen=True, slots=True)
