@@ -48,6 +48,7 @@ def network_families(status: NetworkStatus) -> Iterator[Metric]:
     total_waits = wait_histogram(add_sums(s for _, s in sums))
     yield gauge_family("queue_wait_seconds", WAITS_HELP, ["bound"], (([bound], count) for bound, count in total_waits))
     yield from _system_families(status.systems)
+    yield from _certificate_families(status.network)
     yield from _component_families(status.network)
     yield from _database_families(status.network)
 
@@ -158,6 +159,22 @@ def _system_families(views: Sequence[SystemView]) -> Iterator[Metric]:
         ["system", "state"],
         (([v.system.id, state], int(v.state == state)) for v in views if v.in_service for state in STATES),
     )
+
+
+def _certificate_families(network: NetworkView) -> Iterator[Metric]:
+    """Yield of each system, component and outside party with a certificate how long it is still valid."""
+    views = [network.system(ident) for ident in network.inventory.systems]
+    yield gauge_family(
+        "system_certificate_expiry_days",
+        "Days until a digital system's certificate expires, the least that a vantage point with a state saw.",
+        ["system"],
+        (([v.system.id], min(days)) for v in views if v.in_service and (days := _certificate_days(v))),
+    )
+
+
+def _certificate_days(view: SystemView) -> list[float]:
+    points = view.row.vantage if view.row else ()
+    return [one.tls_days for one in points if one.tls_days is not None and one.state != "unknown"]
 
 
 def _component_families(network: NetworkView) -> Iterator[Metric]:

@@ -17,7 +17,7 @@ import dashboards
 from dashboards.files import provisioned_files
 from telemetry import inventory as sample_inventory
 from telemetry.core.calendar.windows import DAY
-from telemetry.core.fold.live_row_types import FAULT_ROW_PREFIX, FoldFaultNow
+from telemetry.core.fold.live_row_types import FAULT_ROW_PREFIX, FoldFaultNow, SystemNow, VantageNow
 from telemetry.ingest import metrics_server
 from telemetry.ingest.stats import IngestStats
 from tests.dashboard_panels import panels_of, targets_of
@@ -63,6 +63,8 @@ def exposed(folder: Path) -> set[str]:
     fault = FoldFaultNow(entity="vn83-a", at=NOW, failures=1, since=NOW, part="fold")
     net.store.put_live_rows({f"{FAULT_ROW_PREFIX}vn83-a": msgspec.json.encode(fault)})
     net.store.set_cursor(NOW * 1000)
+    seen = (VantageNow(device="vn83-a-gateway1", state="up", at=NOW, tls_days=40.0),)
+    net.live("vn83-portal", SystemNow(system="vn83-portal", at=NOW, state="up", vantage=seen))
     net.total("desk:vn83-a:land", "1d", MIDNIGHT - DAY, waits(60, 120))
     pages = [net.client.get("/metrics").text, net.client.get("/metrics/kpis").text]
     net.store.close()

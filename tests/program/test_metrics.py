@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from telemetry.core.fold.live_row_types import SystemNow, VantageNow
 from telemetry.errors import StoreUnavailable
 from tests.program.network import NOW, Network, busy, network
 
@@ -61,6 +62,18 @@ def test_a_state_set_has_exactly_one_present_state(net: Network, name: str) -> N
         found[labels[unit]] = found.get(labels[unit], 0) + value
     assert found
     assert set(found.values()) == {1}
+
+
+def test_a_systems_certificate_is_that_which_expires_first_of_those_seen_now(net: Network) -> None:
+    name = "motcua_system_certificate_expiry_days"
+    assert values(net, name) == {}, "the portal is probed without TLS"
+    seen = (
+        VantageNow(device="vn83-a-gateway1", state="up", at=NOW, tls_days=41.5),
+        VantageNow(device="vn83-b-gateway1", state="down", at=NOW, tls_days=12.0),
+        VantageNow(device="vn83-c-gateway1", state="unknown", at=NOW, tls_days=3.0),
+    )
+    net.live("vn83-portal", SystemNow(system="vn83-portal", at=NOW, state="up", vantage=seen))
+    assert values(net, name) == {("vn83-portal",): 12.0}
 
 
 def test_one_centre_is_shown_in_full_on_its_own_pages(net: Network) -> None:
