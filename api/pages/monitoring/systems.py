@@ -184,12 +184,7 @@ def build_system_context(
         "figures_read": any(part.figures_at for part in parts),
         "why": why,
         "concerns": concerns_text(queries, locale, detail),
-        "cards": [
-            (locale.t("sys_24h"), detail.figures.last_day.ratio_of(detail.figures.last_day.overall)),
-            (locale.t("sys_days", n=7), detail.figures.last_7_days.ratio_of(detail.figures.last_7_days.overall)),
-            (locale.t("sys_days", n=28), detail.figures.last_28_days.ratio_of(detail.figures.last_28_days.overall)),
-            (locale.t("sys_days", n=90), detail.figures.last_90_days.ratio_of(detail.figures.last_90_days.overall)),
-        ],
+        "cards": _availability_cards(locale, detail),
         "cells": [(cell, f"{PATH}/{ident}" + _day_query(cell.start, recent)) for cell in day_strip(history)],
         "strip_days": len(history.rows),
         "chart": _latency_chart(queries, locale, ident, days),
@@ -210,6 +205,16 @@ def build_system_context(
         "latency_twin": f"/api/v1/systems/{ident}/latency?"
         + urlencode({"from": days.first, "to": days.last + timedelta(days=1), "bucket": _bucket(days)}),
     }
+
+
+def _availability_cards(locale: PageLocale, detail: SystemDetail) -> list[tuple[str, CoveredRatio]]:
+    """Return the heading and the availability of each span up to now."""
+    figures = detail.figures
+    spans = (
+        (locale.t("sys_24h"), figures.last_day), (locale.t("sys_days", n=7), figures.last_7_days),
+        (locale.t("sys_days", n=28), figures.last_28_days), (locale.t("sys_days", n=90), figures.last_90_days),
+    )  # fmt: skip
+    return [(heading, result.ratio_of(result.overall)) for heading, result in spans]
 
 
 def _expiry_days(detail: SystemDetail) -> float | None:
