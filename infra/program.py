@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import time
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,17 +13,21 @@ from typing import TYPE_CHECKING
 import pulumi
 
 from dashboards.files import provisioned_files
-from infra.config.stack_file import EngineConfig, load_declarations, read_engine_config
+from infra.config.hosted_stacks import HostedStack, read_hosted_stacks
+from infra.config.stack_file import STACKS_FOLDER, EngineConfig, load_declarations, read_engine_config
 from infra.host.inside_agents import agent_settings
 from infra.input_check import find_input_faults
 from infra.inventory_changes import change_outputs
 from infra.plan import build_plan
 from infra.plan.cloud import build_cloud_plan
-from infra.plan.cloud.data_loss import recorded_outputs
+from infra.plan.cloud.data_loss import RecordedPart, recorded_outputs
 from infra.plan.cloud.lock import entry_faults, needs_lock
+from infra.plan.cloud.part_moves import RunStack, check_moves, departed_ids, moved_record, part_moves, run_stack
+from infra.plan.cloud.stack_parts import OPTION, STACK_FILE, divided_faults, planned_part, undeployed_names
 from infra.plan.own_system import with_inside_broker
 from infra.policy.cloud.check import check_cloud_plan, finding_faults
 from infra.policy.rules import check_plan
+from infra.stack_state import StateUnreadable, read_movable_names, read_stack_outputs
 from infra.targets.kubernetes.cloud.own_system import plan_own_system
 from infra.targets.kubernetes.manifests import find_option_faults
 from infra.targets.shared import inventory_files, root_inputs
@@ -37,12 +40,11 @@ if TYPE_CHECKING:
     from infra.config.options import StackOptions
     from infra.plan import StackPlan
     from infra.plan.cloud import CloudPlan
+    from infra.plan.cloud.stack_parts import StackPart
     from infra.targets.kubernetes.cloud.deploy import OwnInputs
     from telemetry.core.inventory import Inventory
 
 
-STATE_PAUSES_S = (0.1, 0.2, 0.4, 0.8, 1.6)
-"""Waits before the state is read again, s; the engine writes it within milliseconds."""
 EXIT_AFTER_MESSAGE = 32
 """Pulumi's exit code of a program whose user has been told what is wrong: the engine adds nothing."""
 
@@ -94,7 +96,8 @@ def deploy_cloud_part(
     is_hosted = options.cloud.part == "hosted"
     if needs_lock(options) and (faults := entry_faults(inventory.cloud)):
         raise ConfigError(faults)
-    recorded = recorded_outputs(plan, earlier, options.cloud.allow_data_loss) if is_hosted else {}
+    part = planned_part(plan, options.cloud.systems)
+    recorded = record_part(plan, options, part, earlier, root) if is_hosted else {}
     if options.target == "openstack":
         from infra.targets.openstack.cloud.deploy import deploy_part  # noqa: PLC0415
 
@@ -108,9 +111,61 @@ def deploy_cloud_part(
 
     own = own_inputs(plan, options, inventory, today, config, root)
     options = with_inside_broker(options, plan)
-    agents = agent_settings(inventory, plan, options) if is_hosted else {}
+    agents = agent_settings(inventory, plan, options) if is_hosted and part.inside_agents else {}
     changes = change_outputs(inventory, earlier or {}) if own else {}
     return {**deploy_cloud(plan, options, agents, own), **recorded, **changes}
+
+
+def record_part(
+    plan: CloudPlan, options: StackOptions, part: StackPart, earlier: Mapping[str, object] | None, root: Path
+) -> dict[str, str | list[str]]:
+    """Return the outputs by which the next run knows what this one deploys of the hosted systems.
+
+    Raises ConfigError where two stacks would deploy a system, as `check_moves` and as `recorded_outputs`.
+    """
+    name, project = pulumi.get_stack(), pulumi.get_project()
+    others = [_run_stack(stack.name) for stack in stacks_beside(plan, options, root)]
+    moves = part_moves(plan, part, run_stack(name, earlier or {}), others)
+    if not moves.is_empty:
+        try:
+            check_moves(plan, moves, name, project, read_movable_names(name))
+        except StateUnreadable as error:
+            remedy = "run again; systems go from one stack to another, and only the state says where each is"
+            raise ConfigError(
+                [Fault(STACK_FILE, 0, OPTION, f"the stack's state cannot be read: {error}", remedy)]
+            ) from None
+    recorded = RecordedPart(part.systems, departed_ids(plan, moves), moved_record(plan, moves, others))
+    return recorded_outputs(plan, earlier, options.cloud.allow_data_loss, recorded)
+
+
+def stacks_beside(plan: CloudPlan, options: StackOptions, root: Path) -> list[HostedStack]:
+    """Return the other stacks of the same cloud where it is divided, and warn of systems that none of them deploys.
+
+    Raises ConfigError where two of them deploy the same.
+    """
+    own = HostedStack(pulumi.get_stack(), f"{STACKS_FOLDER}/Pulumi.{pulumi.get_stack()}.yaml", options)
+    files = read_hosted_stacks(root / STACKS_FOLDER)
+    others = [stack for stack in files.stacks if stack.name != own.name and stack.is_beside(own)]
+    if not any(stack.listed_systems for stack in (own, *others)):
+        return []
+    if faults := divided_faults([own, *others]):
+        raise ConfigError(faults)
+    for fault in files.faults:
+        if not fault.file.endswith(own.file):
+            pulumi.warn(f"not compared with this stack: {fault}")
+    if missing := undeployed_names([own, *others], plan):
+        pulumi.warn(f"no stack file deploys {', '.join(missing)}: list them in cloud.systems of one")
+    return others
+
+
+def _run_stack(name: str) -> RunStack:
+    """Return another stack as its last run left it; one that was never made runs nothing."""
+    try:
+        return run_stack(name, read_stack_outputs(name))
+    except StateUnreadable as error:
+        if "unknown stack" not in str(error):
+            pulumi.warn(f"the stack {name} cannot be read, so nothing is compared with it: {error}")
+        return RunStack(name)
 
 
 def own_inputs(
@@ -157,23 +212,12 @@ def end_quietly_on_interrupt() -> None:
 
 
 def read_earlier_outputs() -> Mapping[str, object] | None:
-    """Return this stack's outputs of the last run from its state, empty before the first one, None if unreadable.
-
-    To be called before the first resource: the file of the state is cut short while the engine writes it.
-    """
-    name = f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
-    for pause_s in STATE_PAUSES_S:
-        try:
-            answer = pulumi.runtime.invoke("pulumi:pulumi:readStackOutputs", {"name": name})
-            break
-        except Exception as error:  # noqa: BLE001 - the SDK raises nothing narrower
-            problem = error
-            time.sleep(pause_s)
-    else:
-        pulumi.warn(f"the earlier inventory cannot be read, so its changes are not listed: {problem}")
+    """Return this stack's outputs of the last run from its state, empty before the first one, None if unreadable."""
+    try:
+        return read_stack_outputs(pulumi.get_stack())
+    except StateUnreadable as error:
+        pulumi.warn(f"the earlier inventory cannot be read, so its changes are not listed: {error}")
         return None
-    outputs = answer.value.get("outputs") if isinstance(answer.value, dict) else None
-    return outputs if isinstance(outputs, dict) else {}
 
 
 def check_plan_and_inputs(

@@ -64,13 +64,15 @@ class ProvinceArgs:
     """What all systems of a province share.
 
     `shared` declares sites, zone networks, sizes, peers, platform services and the ground, and may declare systems too.
-    `today` is the day on which dated rules are checked.
+    `today` is the day on which dated rules are checked. `elsewhere` are ids of declared systems that other stacks make:
+    of a flow with one of them only this stack's end is made.
     """
 
     stage: str
     target: CloudTarget
     shared: CloudDeclaration
     today: date
+    elsewhere: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +106,10 @@ class ComponentArgs:
 
 @dataclass(frozen=True, slots=True)
 class FlowArgs:
-    """One allowed connection, and the objects that allow it, by the system in whose zones they are."""
+    """One allowed connection, and the objects in the zones of one system that allow it."""
 
     connection: AllowedConnection
-    objects: Mapping[str, tuple[CloudObject, ...]]
+    objects: tuple[CloudObject, ...]
 
 
 def flow(source: str, target: str, port: int, why: str) -> DeclaredFlow:
@@ -161,16 +163,15 @@ class Province(MotcuaComponent):
 
     def connect(self) -> None:
         """Make the flows whose ends have been made; those to a system that is made later are made with that one."""
-        plan = self.plan(self.declaration)
+        plan, known = self.plan(self.declaration), self.systems.keys() | self.args.elsewhere
         for connection in plan.connections:
-            ends = [end.system for end in (connection.source, connection.target) if end.kind == "component"]
-            is_made = all(system in self.systems for system in ends)
-            if connection in self._flows or not ends or not is_made:
+            ends = {end.system for end in (connection.source, connection.target) if end.kind == "component"}
+            if connection in self._flows or not ends <= known or ends.isdisjoint(self.systems):
                 continue
             self._flows.add(connection)
-            rendered = self.args.target.flow_objects(plan, connection)
-            args = FlowArgs(connection, {system: tuple(objects) for system, objects in rendered.items()})
-            Flow(args, self.systems[ends[0]], self)
+            for ident, objects in self.args.target.flow_objects(plan, connection).items():
+                if ident in self.systems:
+                    Flow(FlowArgs(connection, tuple(objects)), self.systems[ident], self)
 
 
 def _with_system(known: CloudDeclaration, name: str, args: SystemArgs) -> CloudDeclaration:
@@ -209,7 +210,7 @@ def _conflicts(known: CloudDeclaration, name: str, args: SystemArgs) -> Iterator
 
 
 class System(MotcuaComponent):
-    """One hosted system with its zones, their components and the flows that begin in it.
+    """One hosted system with its zones, their components, and its ends of flows.
 
     `args` is left out for a system that the province's shared declaration has already. A system that no shared cloud
     may host is a ConfigError, and so is a flow to a component that nobody has declared yet.
@@ -226,7 +227,8 @@ class System(MotcuaComponent):
         # Rendered before anything is declared or registered: what cannot run leaves nothing half made.
         objects = tuple(province.args.target.system_objects(plan, planned))
         province.declaration = declaration
-        super().__init__(name, province.args.stage, _options(province, opts, planned.declared.was))
+        super().__init__(name, province.args.stage, _options(province, opts, (name, *planned.declared.was)))
+        self.id = name
         self.zones: dict[str, Zone] = {}
         for zone in planned.zones:
             own = tuple(one for one in objects if one.zone == zone.zone and not one.component)
@@ -268,10 +270,15 @@ def _hosted_plan(plan: CloudPlan, name: str) -> SystemPlan:
 
 
 def _options(
-    parent: pulumi.Resource, opts: pulumi.ResourceOptions | None, was: Sequence[str] = ()
+    parent: pulumi.Resource, opts: pulumi.ResourceOptions | None, names: Sequence[str]
 ) -> pulumi.ResourceOptions:
-    own = pulumi.ResourceOptions(parent=parent, aliases=[pulumi.Alias(name=earlier) for earlier in was])
-    return pulumi.ResourceOptions.merge(own, opts)
+    """Return a system's options; `names` are its id and the earlier ones. They are aliases in the province and without.
+
+    `pulumi state move` puts what it moves right below the stack.
+    """
+    aliases = [pulumi.Alias(name=earlier) for earlier in names[1:]]
+    aliases += [pulumi.Alias(name=name, parent=pulumi.ROOT_STACK_RESOURCE) for name in names]
+    return pulumi.ResourceOptions.merge(pulumi.ResourceOptions(parent=parent, aliases=aliases), opts)
 
 
 class Zone(MotcuaComponent):
@@ -317,19 +324,22 @@ class Component(MotcuaComponent):
 
 
 class Flow(MotcuaComponent):
-    """One allowed connection; belongs to the system in which it begins, else to that in which it ends."""
+    """One end of an allowed connection, or both when they are in one system; belongs to the system of its zones.
+
+    A system has all that is in its zones, so that it can go to another stack without anything of the others.
+    """
 
     type_key = "cloud-flow"
 
     def __init__(self, args: FlowArgs, system: System, province: Province) -> None:
         connection, declaration = args.connection, province.declaration
         ends = [_end_name(declaration, end) for end in (connection.source, connection.target)]
-        name = short_name(*ends, str(connection.port), connection.protocol.lower())
+        is_called = connection.source.kind == "component" and connection.source.system != system.id
+        name = short_name(*ends, str(connection.port), connection.protocol.lower(), *(["in"] if is_called else []))
         super().__init__(name, province.args.stage, pulumi.ResourceOptions(parent=system))
-        for ident, objects in args.objects.items():
-            for one in objects:
-                zone = province.systems[ident].zones[one.zone]
-                zone.objects.append(_register(self, province.args.target, one, zone.opening))
+        for one in args.objects:
+            zone = system.zones[one.zone]
+            zone.objects.append(_register(self, province.args.target, one, zone.opening))
         self.register_outputs({})
 
 

@@ -6,16 +6,26 @@ Names in a stack file are camelCase; secrets (`SECRET_NAMES`) are in it too, enc
 from __future__ import annotations
 
 import copy
-import ipaddress
 import re
-from datetime import date, datetime
-from typing import TYPE_CHECKING, Annotated, Final, Literal, cast, get_args
+from datetime import date
+from typing import TYPE_CHECKING, Final, Literal, cast, get_args
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
+from infra.config.option_values import (
+    CertificateText,
+    DistinctNames,
+    DnsLabel,
+    HostAddress,
+    HttpAddress,
+    InfluxName,
+    IpNetwork,
+    OptionDate,
+    SingleLineText,
+    StrictInt,
+)
 from telemetry.errors import ConfigError, Fault
-from telemetry.http_address import http_base_url
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,6 +48,8 @@ REMOVED: Mapping[str, tuple[str, str]] = {
     "brokerPassword": (_DYNSEC, "take it out with `pulumi config rm brokerPassword`"),
 }
 """Keys of earlier versions, each with the problem and its remedy."""
+INSIDE_AGENTS: Final = "inside-agents"
+"""What stands for the agents inside the cloud in `cloud.systems`."""
 MIN_RAW_DAYS = 30
 STAGES_WITH_OWN_ROOT: frozenset[Stage] = frozenset({"prod"})
 """The stages whose root authority is the operator's; in the others each authority gets a root created for it."""
@@ -45,82 +57,6 @@ _SOURCES_OF_A_ROUTE = (
     "is for an ingress controller, and a route of a gateway names no sources; take it out and name a gateway that only "
     "these networks reach (gatewayName), or write exposure: ingress"
 )
-_LABEL_PATTERN = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
-_HOST_PATTERN = re.compile(r"(\*\.)?[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
-_CERTIFICATES_PATTERN = re.compile(r"(-----BEGIN CERTIFICATE-----\n[A-Za-z0-9+/=\n]+\n-----END CERTIFICATE-----\s*)+")
-_FIRST_DAY, _LAST_DAY = date(2000, 1, 1), date(2999, 12, 31)
-
-
-def _check_label(value: str) -> str:
-    if not _LABEL_PATTERN.fullmatch(value):
-        raise ValueError("use 1 to 63 of a-z, 0-9 and -, a letter or digit at both ends")
-    return value
-
-
-def _check_host(value: str) -> str:
-    try:
-        return str(ipaddress.ip_address(value))
-    except ValueError:
-        if not _HOST_PATTERN.fullmatch(value):
-            raise ValueError("write a DNS name or an IP address") from None
-    return value
-
-
-def _check_network(value: str) -> str:
-    try:
-        return str(ipaddress.ip_network(value))
-    except ValueError:
-        raise ValueError("write a network as 10.20.0.0/16") from None
-
-
-def _check_url(value: str) -> str:
-    base_url = http_base_url(value)
-    if not base_url or base_url != value.rstrip("/"):
-        raise ValueError("write http://HOST:PORT or https://HOST:PORT, without a user or password")
-    return value.rstrip("/")
-
-
-def _check_certificates(value: str) -> str:
-    text = value.strip()
-    if text and not _CERTIFICATES_PATTERN.fullmatch(text):
-        raise ValueError("write certificates alone, as -----BEGIN CERTIFICATE----- … -----END CERTIFICATE-----")
-    return f"{text}\n" if text else ""
-
-
-def _reject_boolean(value: object) -> object:
-    """Refuse true and false, which pydantic would accept as 1 and 0."""
-    if isinstance(value, bool):
-        raise ValueError("write a whole number")  # noqa: TRY004 - pydantic collects ValueErrors only
-    return value
-
-
-def _check_day_format(value: object) -> object:
-    """Accept a day as YAML or the engine passes it, and no number of seconds."""
-    if isinstance(value, str) and re.fullmatch(r"\d{4}-\d\d-\d\d", value):
-        return value
-    if isinstance(value, date) and not isinstance(value, datetime):
-        return value
-    raise ValueError("write a day as 2026-01-31")
-
-
-def _check_day_range(value: date) -> date:
-    if not _FIRST_DAY <= value <= _LAST_DAY:
-        raise ValueError(f"write a day from {_FIRST_DAY} to {_LAST_DAY}")
-    return value
-
-
-DnsLabel = Annotated[str, AfterValidator(_check_label)]
-HostAddress = Annotated[str, AfterValidator(_check_host)]
-IpNetwork = Annotated[str, AfterValidator(_check_network)]
-HttpAddress = Annotated[str, AfterValidator(_check_url)]
-CertificateText = Annotated[str, AfterValidator(_check_certificates)]
-"""Certificates in PEM, one or several; empty for none."""
-StrictInt = Annotated[int, BeforeValidator(_reject_boolean)]
-OptionDate = Annotated[date, BeforeValidator(_check_day_format), AfterValidator(_check_day_range)]
-SingleLineText = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]*$")]
-"""A text without line breaks, because it is written into configuration files."""
-InfluxName = Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[^\W_][\w .-]*$")]
-"""A name in InfluxDB: Flux texts contain it too, so it has no quotes, backslashes or dollars."""
 
 
 class _OptionsSection(BaseModel):
@@ -234,12 +170,15 @@ class KubernetesOptions(_OptionsSection):
 class CloudOptions(_OptionsSection):
     """The hosted systems: the part that the stack deploys, and what a Kubernetes cluster below has by name.
 
-    `part` is Motcua's own stack, the ground, or the hosted systems; each is a stack of its own. `own_system` is the id
+    `part` is Motcua's own stack, the ground, or the hosted systems; each is a stack of its own. `systems` are the ids
+    of the hosted systems that this stack deploys, all when it is empty; `INSIDE_AGENTS` among them stands for the
+    agents inside the cloud. `own_system` is the id
     of the hosted system that is Motcua itself, empty when none is. `internal_authority` holds the certificates by which
     callers know those that `internal_issuer` gives to components.
     """
 
     part: Literal["motcua", "ground", "hosted"] = "motcua"
+    systems: DistinctNames = ()
     own_system: SingleLineText = ""
     registry: SingleLineText = ""
     image_digests: dict[str, str] = Field(default_factory=dict)
@@ -301,9 +240,9 @@ class StackOptions(_OptionsSection):
 def _cross_field_faults(options: StackOptions) -> list[tuple[str, str]]:
     """Return faults of options that contradict each other: the field, and the problem with its remedy."""
     influx, pki, cluster, cloud = options.influx, options.pki, options.kubernetes, options.openstack
-    own_stack = options.cloud.part == "motcua"
+    hosted, own_stack = options.cloud, options.cloud.part == "motcua"
     prod = options.stage == "prod"
-    has_authority = own_stack or bool(options.cloud.own_system)
+    has_authority = own_stack or bool(hosted.own_system)
     rootless = has_authority and options.stage in STAGES_WITH_OWN_ROOT and not pki.root_certificate
     rules = (
         *_minimum_retention_faults(influx),
@@ -320,8 +259,12 @@ def _cross_field_faults(options: StackOptions) -> list[tuple[str, str]]:
          "kubernetes.apiSources", _SOURCES_OF_A_ROUTE),
         (own_stack and options.target == "openstack" and not cloud.device_sources,
          "openstack.deviceSources", "is empty; name the networks that devices come from"),
-        (bool(options.cloud.own_system) and (options.cloud.part != "hosted" or options.target != "kubernetes"),
+        (bool(hosted.own_system) and (hosted.part != "hosted" or options.target != "kubernetes"),
          "cloud.ownSystem", "is for the hosted systems on Kubernetes; take it out, or write part: hosted"),
+        (bool(hosted.systems) and (hosted.part != "hosted" or options.target != "kubernetes"),
+         "cloud.systems", "is for the hosted systems on Kubernetes; take it out, or write part: hosted"),
+        (bool(hosted.systems) and bool(hosted.own_system) and hosted.own_system not in hosted.systems,
+         "cloud.ownSystem", "is not among cloud.systems; add it, or leave ownSystem to the stack that has it"),
         (options.today is not None and options.today < pki.epoch,
          "pki.epoch", "is after today, so no certificate would be valid yet; write an earlier day"),
         *((not _is_revocation(entry),

@@ -156,7 +156,7 @@ def load_options(path: Path) -> StackOptions:
     faults += [*_duplicate_keys(path, config), *_misplaced_key_faults(path, values, lines)]
     faulty_fields = {fault.field for fault in faults}
     own_values = {
-        key: value
+        key: _parse_engine_value(value) if isinstance(value, str) and value.startswith(("{", "[")) else value
         for name, value in values.items()
         if name.startswith(CONFIG_PREFIX)
         and ((key := name.removeprefix(CONFIG_PREFIX)) in REMOVED or not (key in SECRET_NAMES or _is_encrypted(value)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from motcua.cli import cloud_check, cloud_diff, cloud_flows, cloud_lock, cloud_reports, cloud_size
+from motcua.cli import cloud_check, cloud_diff, cloud_flows, cloud_lock, cloud_reports, cloud_size, cloud_stacks
 from motcua.cli.cloud_local import start, status, stop
 
 app = typer.Typer(no_args_is_help=True, help="The systems that the province hosts: addresses, flows, sizes, rules.")
@@ -15,6 +15,7 @@ app.command("report")(cloud_reports.report)
 app.command("flows")(cloud_flows.flows)
 app.command("lock")(cloud_lock.lock)
 app.command("size")(cloud_size.size)
+app.command("stacks")(cloud_stacks.stacks)
 app.command("start")(start)
 app.command("status")(status)
 app.command("stop")(stop)

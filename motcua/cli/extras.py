@@ -27,6 +27,7 @@ EXTRAS_BY_COMMAND: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType({
     "cloud lock": _BOTH,
     "cloud report": _BOTH,
     "cloud size": _BOTH,
+    "cloud stacks": _BOTH,
     "cloud start": (),
     "cloud status": (),
     "cloud stop": (),

@@ -65,13 +65,15 @@ def _kubernetes_files(plan: CloudPlan, stack: OpenedStack, marker: str) -> Rende
     from dashboards.files import provisioned_files
     from infra.host.bundle import device_files
     from infra.host.inside_agents import agent_settings
+    from infra.plan.cloud.stack_parts import planned_part
     from infra.plan.own_system import with_inside_broker
     from infra.targets.kubernetes.cloud.files import cloud_files
     from infra.targets.kubernetes.cloud.own_system import plan_own_system
     from telemetry.inventory.files import bundle_files
 
     inventory, inside = stack.inventory, with_inside_broker(stack.options, plan)
-    agents = agent_settings(inventory, plan, inside) if inside.cloud.part == "hosted" else {}
+    part = planned_part(plan, inside.cloud.systems)
+    agents = agent_settings(inventory, plan, inside) if inside.cloud.part == "hosted" and part.inside_agents else {}
     if not inside.cloud.own_system:
         return RenderedFiles(cloud_files(plan, inside, agents), (marker,), stale=("*/*.yaml", "*/*.md"))
     own = plan_own_system(inventory, stack.options, plan, provisioned_files(inventory), bundle_files(stack.folder))

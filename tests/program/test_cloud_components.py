@@ -96,6 +96,7 @@ def test_the_example_of_the_documentation_makes_the_tree_that_it_shows() -> None
         "  System vn83-lgsp",
         "    Zone vn83-lgsp-server",
         "      Component vn83-lgsp-server-gate",
+        "    Flow vn83-portal-server.app-vn83-lgsp-server.gate-8443-tcp-in",
         "  System vn83-portal",
         "    Zone vn83-portal-dmz",
         "      Component vn83-portal-dmz-web",

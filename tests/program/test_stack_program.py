@@ -13,7 +13,7 @@ import pulumi
 import pytest
 import yaml
 
-from infra import program
+from infra import program, stack_state
 from infra.config.stack_file import load_declarations
 from infra.policy.catalogue import Finding
 from infra.providers.dynamic import DynamicProvider, restore_integers
@@ -293,7 +293,7 @@ def test_a_state_that_is_being_written_is_read_again(engine: pytest.MonkeyPatch,
         return invoke(*given)
 
     engine.setattr(pulumi.runtime, "invoke", unreliable)
-    engine.setattr(program, "STATE_PAUSES_S", (0.0, 0.0, 0.0))
+    engine.setattr(stack_state, "STATE_PAUSES_S", (0.0, 0.0, 0.0))
     after = deployed(engine, "local", earlier={**before, "inventoryChanges": ["of the last edit"]}).exports
     assert (after["inventoryChanges"][0].startswith("first roll-out")) is first
     assert (after["inventoryChanges"] == ["of the last edit"]) is not first

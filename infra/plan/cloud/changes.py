@@ -13,7 +13,7 @@ from infra.plan.cloud.renames import component_path, paired_components, paired_s
 from telemetry.core.cloud.values import DATA_ZONE_KINDS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from infra.plan.cloud.record import CloudRecord
     from infra.plan.cloud.values import CloudPlan
@@ -57,9 +57,9 @@ class CloudChange:
         return f"{self.kind} {self.where}: {self.problem}{remedy}"
 
 
-def cloud_changes(old: CloudRecord, plan: CloudPlan) -> tuple[CloudChange, ...]:
-    """Return what a plan changes in a cloud that has the old record: lost data first, then by system."""
-    new = record_plan(plan)
+def cloud_changes(old: CloudRecord, plan: CloudPlan, systems: Collection[str] | None = None) -> tuple[CloudChange, ...]:
+    """Return what a plan, or some of its systems, change in a cloud that has the old record: lost data first."""
+    new = record_plan(plan, systems)
     systems = paired_systems(old.systems, new.systems)
     components = paired_components(old.components, new.components, systems)
     changes = [

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from infra.plan.cloud.tenancy import instances_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from infra.plan.cloud.values import CloudPlan, ComponentPlan, SystemPlan, ZonePlan
 
@@ -80,9 +80,33 @@ class CloudRecord:
     components: tuple[ComponentRecord, ...] = ()
     connections: tuple[ConnectionRecord, ...] = ()
 
+    def union(self, other: CloudRecord) -> CloudRecord:
+        """Return the record with all of another one."""
+        return CloudRecord(
+            tuple(sorted({*self.systems, *other.systems})),
+            tuple(sorted({*self.components, *other.components})),
+            tuple(sorted({*self.connections, *other.connections})),
+        )
 
-def record_plan(plan: CloudPlan) -> CloudRecord:
-    """Return the record of a plan; equal plans have equal records."""
+
+def part_of_record(record: CloudRecord, systems: Collection[str]) -> CloudRecord:
+    """Return what a record has of some systems, with the connections that begin or end in them."""
+    return CloudRecord(
+        tuple(one for one in record.systems if one.id in systems),
+        tuple(one for one in record.components if one.system in systems),
+        tuple(
+            one for one in record.connections if any(end.split("/")[0] in systems for end in (one.source, one.target))
+        ),
+    )
+
+
+def record_plan(plan: CloudPlan, systems: Collection[str] | None = None) -> CloudRecord:
+    """Return the record of a plan, or of some of its systems; equal plans have equal records."""
+    whole = _whole_record(plan)
+    return whole if systems is None else part_of_record(whole, systems)
+
+
+def _whole_record(plan: CloudPlan) -> CloudRecord:
     return CloudRecord(
         tuple(_system_record(system) for system in plan.systems),
         tuple(

@@ -46,6 +46,13 @@ def test_engines_scalars_and_typed_values_mean_the_same(tmp_path: Path) -> None:
     assert typed.workers == 8
 
 
+def test_a_structure_that_pulumi_config_set_wrote_as_a_text_means_the_same(tmp_path: Path) -> None:
+    text = read(tmp_path, HEAD + """  motcua:cloud: '{"part": "hosted", "apiServerNetworks": ["10.84.0.2/32"]}'\n""")
+    assert text.cloud.part == "hosted"
+    assert text.cloud.api_server_networks == ("10.84.0.2/32",)
+    assert [one[1] for one in faults(tmp_path, HEAD + "  motcua:cloud: '{not json'\n")] == ["motcua:cloud"]
+
+
 @pytest.mark.parametrize("name", SECRET_NAMES)
 def test_secret_in_plain_text_is_refused_and_not_shown(tmp_path: Path, name: str) -> None:
     found = faults(tmp_path, f"{HEAD}  motcua:{name}: {PLANTED}\n")

@@ -13,6 +13,8 @@ import pulumi
 
 from infra.components import cloud as cloud_components
 from infra.components.component import MotcuaComponent, Province
+from infra.config.options import INSIDE_AGENTS
+from infra.plan.cloud.part_moves import AGENTS_OUTPUT, SYSTEMS_OUTPUT
 from infra.plan.cloud.roll_out_order import systems_callees_first
 from infra.targets.kubernetes.cloud.files import object_file_name
 from infra.targets.kubernetes.cloud.ground import required_kinds
@@ -94,20 +96,27 @@ def deploy_cloud(
     objects = hosted_manifests(plan, options, own.system if own else None)
     made = _deploy_own(plan, own, objects, parent) if own else None
     target = KubernetesTarget(options, own=made.deployment if made else None)
-    CloudPart("inside-agents", plan.stage, target.provider, parent).create(watching)
-    cloud = cloud_components.Province(
-        plan.province, cloud_components.ProvinceArgs(plan.stage, target, plan.declaration, plan.today)
-    )
+    if watching:
+        # `pulumi state move` puts what it moves right below the stack.
+        moved = pulumi.ResourceOptions(aliases=[pulumi.Alias(parent=pulumi.ROOT_STACK_RESOURCE)])
+        agents_options = pulumi.ResourceOptions.merge(parent, moved)
+        CloudPart(INSIDE_AGENTS, plan.stage, target.provider, agents_options).create(watching)
+    deployed = {system.id for system in HostedSpec(plan, options).systems}
+    elsewhere = frozenset(system.id for system in plan.systems) - deployed
+    args = cloud_components.ProvinceArgs(plan.stage, target, plan.declaration, plan.today, elsewhere)
+    cloud = cloud_components.Province(plan.province, args)
     for ident in systems_callees_first(plan):
-        cloud_components.System(ident, None, cloud)
-    return {**_part_outputs(plan, options, (*objects, *watching)), **(made.outputs if made else {})}
+        if ident in deployed:
+            cloud_components.System(ident, None, cloud)
+    outputs = _part_outputs(plan, options, (*objects, *watching))
+    return {**outputs, AGENTS_OUTPUT: bool(agents), **(made.outputs if made else {})}
 
 
 def _part_outputs(
     plan: CloudPlan, options: StackOptions, objects: Iterable[Manifest]
 ) -> dict[str, pulumi.Input[object]]:
     return {"part": options.cloud.part, "requiredKinds": list(required_kinds(objects)),
-            "systems": [system.id for system in plan.systems]}  # fmt: skip
+            SYSTEMS_OUTPUT: [system.id for system in HostedSpec(plan, options).systems]}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

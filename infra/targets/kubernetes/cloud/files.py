@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from infra.policy.cloud.admission_checks import SYSTEM_LABEL
 from infra.targets.kubernetes.cloud.drills import drill_manifests
 from infra.targets.kubernetes.cloud.manifests import agent_manifests, ground_manifests, hosted_manifests
+from infra.targets.kubernetes.cloud.objects import HostedSpec
 from infra.targets.kubernetes.kustomize import SECRETS_FILE, secrets_page
 from infra.templates import render_yaml
 from telemetry.core.cloud.physical_names import first_id
@@ -46,7 +47,7 @@ def cloud_files(
     watching, objects = agent_manifests(plan, options, agents), hosted_manifests(plan, options, own)
     for device in agents:
         files |= _folder_files(HEADERS["hosted"], device, objects_of_agent(watching, device))
-    for system in plan.systems:
+    for system in HostedSpec(plan, options).systems:
         of_system = [one for one in objects if one["metadata"]["labels"][SYSTEM_LABEL] == system.id]
         folder = first_id(plan.declaration, system.declared)
         plain = tuple(one for one in of_system if one["kind"] != "Secret")

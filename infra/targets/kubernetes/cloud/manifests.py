@@ -42,7 +42,7 @@ def ground_manifests(plan: CloudPlan, options: StackOptions) -> tuple[Manifest, 
 
 
 def hosted_manifests(plan: CloudPlan, options: StackOptions, own: OwnSystem | None = None) -> tuple[Manifest, ...]:
-    """Return the objects of all systems, in order of the systems, each with its namespaces first.
+    """Return the objects of all systems of the stack, in order of the systems, each with its namespaces first.
 
     The system that is `own` gets what Motcua needs in place of workloads that know nothing of it.
 
@@ -52,7 +52,7 @@ def hosted_manifests(plan: CloudPlan, options: StackOptions, own: OwnSystem | No
     faults = hosted_faults(spec)
     if faults:
         raise ConfigError(sorted(faults))
-    return tuple(manifest for system in spec.plan.systems for manifest in system_manifests(spec, system))
+    return tuple(manifest for system in spec.systems for manifest in system_manifests(spec, system))
 
 
 def agent_manifests(plan: CloudPlan, options: StackOptions, agents: Mapping[str, str]) -> tuple[Manifest, ...]:
@@ -98,7 +98,7 @@ def _running_manifests(spec: HostedSpec, system: SystemPlan, zone: ZonePlan) -> 
 def hosted_faults(spec: HostedSpec) -> list[Fault]:
     """Return a fault for everything that no cluster could run: promises, images, networks, queues, hosts."""
     faults = [*ground_faults(spec), *_digest_faults(spec), *authority_faults(spec)]
-    for system in spec.plan.systems:
+    for system in spec.systems:
         faults += [*store_faults(spec, system), *exposure_faults(spec, system), *database_faults(system)]
         faults += [fault for zone in system.zones for fault in _network_faults(spec, zone)]
     return sorted(set(faults))
@@ -117,7 +117,7 @@ def _digest_faults(spec: HostedSpec) -> Iterator[Fault]:
     digests = spec.options.cloud.image_digests
     wanted = {
         component.declared.image: component.declared.path
-        for system in spec.plan.systems
+        for system in spec.systems
         for component in reversed(system.components)
         if component.declared.kind not in _IMAGELESS_KINDS
     }

@@ -67,6 +67,12 @@ class HostedSpec:
         return self.plan.declaration.ground
 
     @property
+    def systems(self) -> tuple[SystemPlan, ...]:
+        """Return the systems that the stack deploys; the plan has those of other stacks, too."""
+        listed = self.options.cloud.systems
+        return tuple(system for system in self.plan.systems if not listed or system.id in listed)
+
+    @property
     def placed_zones(self) -> Iterator[tuple[SystemPlan, ZonePlan]]:
         """Yield every zone with its system, in order of the plan."""
         return ((system, zone) for system in self.plan.systems for zone in system.zones)
