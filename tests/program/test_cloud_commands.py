@@ -106,7 +106,7 @@ def test_no_id_and_no_figure_is_cut(report: str, columns: int | None, monkeypatc
         assert max(map(len, printed.splitlines())) <= columns
     if columns is None:
         words = {"size": "alertmanager, backup, broker, grafana, ingest, prometheus, rollup, influxdb",
-                 "flows": "messages of the national platform and of agencies"}  # fmt: skip
+                 "flows": "bản tin của nền tảng quốc gia và các cơ quan"}  # fmt: skip
         assert words[report] in printed, "a row in a pipe is one line"
 
 
