@@ -108,6 +108,17 @@ def build_asyncapi() -> dict[str, Any]:
     }
 
 
+_FRAME_HEADERS = {
+    "type": "object",
+    "description": "MQTT user properties: a frame's rows, so that one whose payload cannot be read is answered.",
+    "properties": {
+        "spool": {"type": "string", "description": "the outbox's id, as in the payload"},
+        "from": {"type": "string", "pattern": "^[1-9][0-9]*$", "description": "the frame's first row number"},
+        "to": {"type": "string", "pattern": "^[1-9][0-9]*$", "description": "the frame's last row number"},
+    },
+}
+
+
 def _build_channel(name: topics.TopicChannel) -> dict[str, Any]:
     return {
         "address": f"{topics.TOPIC_ROOT}/{{centre}}/{{device}}/{name}",
@@ -137,6 +148,8 @@ def _build_message(name: topics.TopicChannel) -> dict[str, Any]:
     if channel.payload:
         schema = {"$ref": f"{SCHEMA_FILE}#/$defs/{channel.payload}"}
         message["payload"] = {"schemaFormat": SCHEMA_FORMAT, "schema": schema}
+    if name == "up":
+        message["headers"] = _FRAME_HEADERS
     return message
 
 

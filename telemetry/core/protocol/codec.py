@@ -234,12 +234,13 @@ def _classify_row(raw: bytes, decoded: DecodedFrame, *, supported: bool) -> None
         row = msgspec.json.decode(raw)
     except (msgspec.MsgspecError, ValueError, RecursionError):
         row = None
-    n = row.get("n") if isinstance(row, dict) else None
+    # A row that cannot be read may still say its number: without it, its sender would repeat it for ever.
+    n = row.get("n") if isinstance(row, dict) else _row_number(msgspec.Raw(raw))
     if not isinstance(n, int) or isinstance(n, bool) or not 1 <= n <= 1 << 53:
         decoded.unidentified.append("malformed")
         return
     try:
-        outcome = _validate_row(row, supported=supported)
+        outcome = "malformed" if row is None else _validate_row(row, supported=supported)
     except RecursionError:
         outcome = "malformed"
     if isinstance(outcome, ev.Event):

@@ -184,8 +184,14 @@ def test_a_row_that_is_no_object_is_counted_without_a_number(row: object) -> Non
     assert decode(frame(row)).unidentified == ["malformed"]
 
 
-def test_a_row_with_a_number_beyond_all_bounds_is_counted_without_its_own() -> None:
-    assert decode(frame(ISSUED).replace(b'"land"', b"1e400")).unidentified == ["malformed"]
+@pytest.mark.parametrize("number", [b"1e400", b"9" * 5_000], ids=["1e400", "5,000 digits"])
+def test_a_row_with_a_number_beyond_all_bounds_is_rejected_by_its_own_so_that_nobody_repeats_it(number: bytes) -> None:
+    decoded = decode(frame(ISSUED).replace(b'"land"', number))
+    assert (decoded.rejected, decoded.unidentified) == ([(7, "malformed")], [])
+
+
+def test_a_row_whose_own_number_is_beyond_all_bounds_is_counted_without_it() -> None:
+    assert decode(frame(ISSUED).replace(b'"n":7', b'"n":1e400')).unidentified == ["malformed"]
 
 
 @pytest.mark.parametrize(
