@@ -121,9 +121,11 @@ def _digest_faults(spec: HostedSpec) -> Iterator[Fault]:
         for component in reversed(system.components)
         if component.declared.kind not in _IMAGELESS_KINDS
     }
+    versioned = database_images(spec.plan)
     for image, path in sorted(wanted.items()):
         if image not in digests:
-            problem, remedy = f"{path}: image {image!r} has no digest", f"add `{image}: sha256:…`"
+            version = "17.6@" if image in versioned else ""
+            problem, remedy = f"{path}: image {image!r} has no digest", f"add `{image}: {version}sha256:…`"
             yield Fault("stack configuration", 0, "motcua:cloud.imageDigests", problem, remedy)
     yield from _version_faults(spec)
     for image, digest in sorted(digests.items()):
