@@ -14,6 +14,7 @@ from rich.table import Table
 from edge_agent.mapping.importer import ImportedLog
 from edge_agent.mapping.log_check import FaultCounts
 from edge_agent.mapping.ticket_ledger import TicketLedger
+from motcua.report_console import print_table
 from telemetry.core.calendar.calendar_values import describe_hours
 from telemetry.core.calendar.windows import to_local
 from telemetry.core.figures.dossiers import DossierFigures
@@ -126,7 +127,7 @@ def print_check(log: ImportedLog, console: Console) -> None:
     table.add_column()
     for name, text in (*_count_rows(log), *_doubtful_rows(log)):
         table.add_row(name, text)
-    console.print(table)
+    print_table(console, table)
     for warning in check.warnings():
         console.print(f"warning: {warning}", markup=False, highlight=False, soft_wrap=True)
     for fault in check.faults.first_faults():

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
 from motcua.backtest_output import BacktestPeriod
 from motcua.cli import ConfigOption, StoreOption
+from motcua.report_console import open_report_console, print_table
 from motcua.startup import load_inventory, load_settings, parse_time, stored_logs
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ FitUntilOption = Annotated[
 ToOption = Annotated[str | None, typer.Option("--to", help="Forecast until here (default: all that is stored).")]
 CsvOption = Annotated[Path | None, typer.Option("--csv", help="Write one row per forecast to this file.")]
 CentreOption = Annotated[str, typer.Option(help="Only this centre (default: every centre with tickets).")]
-MIN_TABLE_WIDTH = 100
 
 
 def _parse_period(fit_until: str, to: str | None) -> BacktestPeriod:
@@ -69,7 +68,7 @@ def _print_arrivals(results: Sequence[CentreBacktest]) -> None:
             result.centre.id, str(score.error.days), str(score.error.actual),
             *("-" if ratio is None else f"{ratio:.3f}" for ratio in ratios),
         )  # fmt: skip
-    Console().print(table)
+    print_table(open_report_console(), table)
 
 
 @app.command()
@@ -100,10 +99,8 @@ def waits(
 
 
 def _print_waits(centre: str, methods: Sequence[MethodScore]) -> None:
-    console = Console()
-    console.width = max(console.width, MIN_TABLE_WIDTH)
     if not methods:
-        console.print(f"{centre}: no tested ticket was called")
+        print(f"{centre}: no tested ticket was called")
         return
     own, constant = methods[0].scores, methods[1].scores
     table = Table(title=f"{centre}: {own.count} called tickets that queued", box=box.SIMPLE_HEAD)
@@ -120,4 +117,4 @@ def _print_waits(centre: str, methods: Sequence[MethodScore]) -> None:
             method.method.replace("_", " "), f"{scores.mae_s:.1f}", f"{own.mae_s / scores.mae_s:.3f}",
             f"{scores.bias_s:+.1f}", *(quantile if method.has_p90 else ("", "", "")),
         )  # fmt: skip
-    console.print(table)
+    print_table(open_report_console(), table)

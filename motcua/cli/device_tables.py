@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 
 from motcua.device_operations.orders import ConfigOrder
+from motcua.report_console import open_report_console, print_table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -106,7 +107,7 @@ def print_operation(recorded: RecordedOperation, *, as_json: bool) -> None:
             f"[{colour}]{row['outcome']}[/]",
             str(row["reason"]),
         )
-    Console().print(table)
+    print_table(open_report_console(), table)
     print(
         ", ".join(f"{count} {outcome}" for outcome, count in sorted(Counter(str(r["outcome"]) for r in rows).items()))
     )
@@ -128,7 +129,7 @@ def print_operations(operations: Mapping[str, RecordedOperation], *, as_json: bo
         table.add_row(
             ident, str(fields["begun"]), by, describe_order(recorded.begun.order), devices, str(fields["state"])
         )
-    Console().print(table)
+    print_table(open_report_console(), table)
 
 
 def _operation_fields(recorded: RecordedOperation) -> dict[str, object]:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
+from motcua.report_console import open_report_console, print_table
 from telemetry.errors import ConfigError, Fault, MotcuaError
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def print_drift(differences: Sequence[Drift]) -> None:
             f"[{COLOURS[difference.state]}]{difference.state}[/]",
             *_table_cells(difference),
         )
-    Console().print(table)
+    print_table(open_report_console(), table)
 
 
 def _table_cells(difference: Drift) -> tuple[str, str, str]:

@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 
 from motcua.cli import ConfigOption, openslo
+from motcua.report_console import open_report_console, print_table
 from motcua.startup import load_inventory, load_settings
 from telemetry.errors import ConfigError, Fault
 
@@ -131,20 +132,20 @@ def show(
     """Show the declaration of an id, all of a kind, or without either what there is."""
     from motcua.cli import inventory_tables
 
-    inventory, console = load_inventory(load_settings(config))(), Console()
+    inventory, console, tables = load_inventory(load_settings(config))(), Console(), open_report_console()
     if not ident:
-        console.print(inventory_tables.summary_table(inventory))
+        print_table(tables, inventory_tables.summary_table(inventory))
         return
     for listing in inventory_tables.listings(inventory):
         if ident == listing.plural:
-            console.print(listing.table())
+            print_table(tables, listing.table())
             return
         if ident in listing.values:
             console.print(listing.values[ident])
             if listing.plural == "systems" and ident in inventory.cloud.systems:
                 console.print(inventory.cloud.systems[ident])
             if listing.plural == "devices":
-                console.print(inventory_tables.sources_table(inventory, inventory.devices[ident]))
+                print_table(tables, inventory_tables.sources_table(inventory, inventory.devices[ident]))
             return
     if ident in inventory.centres:
         console.print(inventory.centres[ident])

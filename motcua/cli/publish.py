@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from motcua.cli import ConfigOption, StoreOption
+from motcua.report_console import open_report_console, print_table
 from motcua.startup import load_inventory, load_settings
 from telemetry.core.scope import Scope
 from telemetry.errors import MotcuaError
@@ -153,7 +154,7 @@ def _print_published(file: Path, rows: Sequence[PublishedFigures], inventory: In
     for row in month_report.worst_centres(rows):
         ident = Scope(row.scope).id
         table.add_row(ident, inventory.centres[ident].name_en, f"{row.open / 3600:.1f}", *_availability_ratios(row))
-    Console().print(table)
+    print_table(open_report_console(), table)
 
 
 def _availability_ratios(row: PublishedFigures) -> tuple[str, str, str]:

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
 from motcua.authority import check_ledger, option_error, read_option_file, require_cryptography
+from motcua.report_console import open_report_console, print_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -137,7 +137,7 @@ def print_rows(rows: Sequence[RotationRow], today: date, *, as_json: bool) -> No
         state = f"[{STATE_COLOURS[row.state]}]{row.state}[/]"
         ends = (str(row.not_after), str(row.days_left), state, renewal_text(row, today))
         table.add_row(row.name, row.use, str(row.generation or "–"), *ends)
-    Console().print(table)
+    print_table(open_report_console(), table)
 
 
 def renewal_text(row: RotationRow, today: date) -> str:
