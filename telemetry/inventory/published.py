@@ -61,11 +61,6 @@ def read_months(folder: InventoryFolder, inventory: Inventory) -> Mapping[Publis
     return out
 
 
-def report_path_of(month: str) -> str:
-    """Return the path of a month's report in its inventory."""
-    return f"{FOLDER}/{month}.json"
-
-
 def read_reports(folder: InventoryFolder) -> Mapping[str, str]:
     """Return the document of every published report, by month."""
     reports: dict[str, str] = {}

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 LanguageCode = Literal["vi", "en"]
 LANGS: tuple[LanguageCode, ...] = ("vi", "en")
-_PREFIX_MARK = "keys made from:"
-"""Comment at the head of a catalogue: beginnings of keys that the code puts together at run time."""
 
 
 def catalogue_files(lang: LanguageCode) -> list[Traversable]:
@@ -58,13 +56,3 @@ def _read_messages(file: Traversable) -> Iterator[tuple[int, str, str]]:
             yield line, key, forms[-1]
             if len(forms) > 1:
                 yield line, f"{key}_one", forms[0]
-
-
-def made_key_prefixes(lang: LanguageCode) -> tuple[str, ...]:
-    """Return the beginnings of keys that the catalogues' heads name as made at run time."""
-    prefixes: list[str] = []
-    for file in catalogue_files(lang):
-        for line in file.read_text("utf-8").splitlines():
-            if line.startswith("#") and _PREFIX_MARK in line:
-                prefixes += line.partition(_PREFIX_MARK)[2].split()
-    return tuple(prefixes)

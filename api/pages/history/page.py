@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from api.pages.charts.plots import ChartSeries, ColumnText, time_chart
+from api.pages.charts.plots import ChartSeries, ColumnText
 from api.pages.frame.freshness import Freshness
 from api.pages.frame.periods import Period, period_query
 from api.pages.history.charts import TIME_HEADINGS, build_charts, is_closed, minute_label, time_label
@@ -25,7 +25,6 @@ from telemetry.queries.period_history import DayRange
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from api.pages.charts.plots import TimeChart
     from api.pages.frame.language import PageLocale
     from api.pages.places import HistoryPlace
     from telemetry.core.figures.accounting import CoveredRatio
@@ -182,12 +181,6 @@ def _day_with_data(queries: Queries, place: HistoryPlace, days: DayRange) -> _Da
         return _DayLink(period_query(day_of(before, place)), "go_to_last_before")
     newest = queries.newest_day_with_tickets(place.ident)
     return None if newest is None else _DayLink(period_query(day_of(newest, place)), "go_to_newest")
-
-
-def tickets_chart(history: PeriodHistory, locale: PageLocale, place: HistoryPlace) -> TimeChart:
-    """Lay out tickets issued and served over time."""
-    figures = [point.figures for point in history.by_time]
-    return time_chart(_counts(figures, "issued", "served"), _column_texts(history, locale, place))
 
 
 def _column_texts(history: PeriodHistory, locale: PageLocale, place: HistoryPlace) -> list[ColumnText]:

@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from telemetry.core.cloud.values import CloudDeclaration
     from telemetry.core.figures.accounting import CoveredRatio
     from telemetry.queries.availability import AvailabilityResult
-    from telemetry.queries.network import MaintenanceWindow
     from telemetry.queries.service import Queries
     from telemetry.queries.systems import SystemDetail, VantageView
 
@@ -281,8 +280,3 @@ def _vantage_row(queries: Queries, locale: PageLocale, point: VantageView) -> Pa
             TableCell(seen.tls_days if seen else None),
         )
     )
-
-
-def maintenance_span(locale: PageLocale, work: MaintenanceWindow) -> str:
-    """Return from when until when planned work lasts."""
-    return f"{locale.date_and_time(work.window.start)} – {locale.date_and_time(work.window.end)}"

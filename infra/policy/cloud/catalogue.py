@@ -213,4 +213,3 @@ _RULE_LIST = (
     ),
 )  # fmt: skip
 CLOUD_RULES: Final[Mapping[str, CloudRule]] = MappingProxyType({rule.id: rule for rule in _RULE_LIST})
-ADMISSION_RULE_IDS: Final = tuple(rule.id for rule in _RULE_LIST if rule.admission)

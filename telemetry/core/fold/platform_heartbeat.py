@@ -24,17 +24,6 @@ RECONNECT_GRACE_MS: Final = 330_000
 """How long after a platform outage agents may still be reconnecting, ms: their longest back-off and 30 s."""
 
 
-def heartbeat_gaps(heartbeats: Iterable[int], window: Window, since: int | None) -> list[Window]:
-    """Return when the platform was down within `window`, Unix ms.
-
-    A gap begins when a heartbeat is no longer valid and ends with the next one.  Before `since`, the first heartbeat
-    ever, there is no evidence; nor is there after the last one, because the gap may still end.
-    """
-    if since is None:
-        return []
-    return gaps_between(alive_windows(t for t in heartbeats if t >= since), window)
-
-
 def alive_windows(heartbeats: Iterable[int]) -> list[Window]:
     """Return the windows in which each heartbeat arrived while the one before was valid, first to last, Unix ms."""
     out: list[Window] = []
@@ -47,7 +36,11 @@ def alive_windows(heartbeats: Iterable[int]) -> list[Window]:
 
 
 def gaps_between(alive: Iterable[Window], window: Window) -> list[Window]:
-    """Return the gaps between the windows of heartbeats, cut to `window`."""
+    """Return when the platform was down within `window`, Unix ms: the gaps between the windows of heartbeats.
+
+    A gap begins when a heartbeat is no longer valid and ends with the next one. After the last one there is no
+    evidence, because the gap may still end.
+    """
     neighbours = pairwise(sorted(alive))
     gaps = (Window(a.end + HEARTBEAT_TTL_MS, b.start) for a, b in neighbours if b.start > a.end + HEARTBEAT_TTL_MS)
     return [part for gap in gaps if (part := gap.clip(window))]

@@ -130,11 +130,6 @@ def add_sums(rows: Iterable[Mapping[str, int]]) -> dict[str, int]:
     return out
 
 
-def fill_zeros(fields: Iterable[str], sums: Mapping[str, int]) -> dict[str, int]:
-    """Return every field, zeros included."""
-    return {name: sums.get(name, 0) for name in fields}
-
-
 def encode_sums(sums: Mapping[str, int]) -> EncodedSums:
     """Return sums as they are stored."""
     encoded: EncodedSums = dict(sums)

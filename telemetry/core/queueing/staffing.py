@@ -38,8 +38,6 @@ class StaffingGoal:
 
 MEAN_WAIT_GOAL = StaffingGoal()
 """The legal one: a mean wait of at most 15 minutes."""
-SERVICE_LEVEL_GOAL = StaffingGoal(max_mean_wait_s=None, min_service_level=0.8)
-"""80 % called within 15 minutes."""
 
 
 @dataclass(frozen=True, slots=True)

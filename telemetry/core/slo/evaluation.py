@@ -51,11 +51,6 @@ class ObjectiveStatus:
     account: TimeByState | None = None
     exhausts_at: int | None = None
 
-    @property
-    def sli_value(self) -> float | None:
-        """Return the official SLI: good ÷ (good + bad), None when nothing counted."""
-        return self.good_bad.ratio
-
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:

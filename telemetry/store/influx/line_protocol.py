@@ -70,11 +70,6 @@ def quote_field(value: bytes) -> bytes:
     return b'"%b"' % value.replace(b"\\", b"\\\\").replace(b'"', b'\\"')
 
 
-def point_time_ns(outbox_id: str, n: int, t: int) -> int:
-    """Return a raw point's time."""
-    return t * NS_IN_MS + (n + crc32(outbox_id.encode())) % NS_IN_MS
-
-
 def _series_prefix(s: StoredEvent) -> tuple[bytes, int, int]:
     """Return the prefix of the lines of a series and outbox, the JSON head's length and the time digits' shift."""
     name = event_type_of(s.event)

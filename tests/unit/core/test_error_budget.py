@@ -122,8 +122,8 @@ def test_the_identities_of_a_status_hold_in_whole_seconds(
     charged = {"down": account.unknown, "exclude": 0, "up": 0}
     if policy in charged:
         assert status.budget.consumed == account.down + charged[policy]
-    if status.sli_value is not None and account.low is not None and account.high is not None:
-        assert account.low <= status.sli_value <= account.high
+    if status.good_bad.ratio is not None and account.low is not None and account.high is not None:
+        assert account.low <= status.good_bad.ratio <= account.high
 
 
 def test_a_calendar_months_budget_counts_the_days_to_come() -> None:
@@ -136,7 +136,7 @@ def test_a_calendar_months_budget_counts_the_days_to_come() -> None:
 
 def test_tickets_have_a_budget_of_tickets() -> None:
     found = stt.ticket_status(0.9, GoodBad(850, 150))
-    assert (found.sli_value, found.budget, found.slo_state) == (0.85, bg.ErrorBudget(100, 150), "exhausted")
+    assert (found.good_bad.ratio, found.budget, found.slo_state) == (0.85, bg.ErrorBudget(100, 150), "exhausted")
     assert found.account is None
     assert stt.ticket_status(0.9, GoodBad()).slo_state == "no_data"
 

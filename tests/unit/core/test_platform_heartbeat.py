@@ -12,7 +12,8 @@ from telemetry.core.fold.platform_heartbeat import (
     HEARTBEAT_TTL_MS,
     PLATFORM_ENTITY,
     RECONNECT_GRACE_MS,
-    heartbeat_gaps,
+    alive_windows,
+    gaps_between,
     outages_with_reconnect,
 )
 from telemetry.errors import StoreUnavailable
@@ -28,24 +29,26 @@ T = 1_767_225_600_000
 DAY = Window(T, T + 24 * HOUR)
 
 
+def gaps_of(beats: list[int], window: Window = DAY) -> list[Window]:
+    return gaps_between(alive_windows(beats), window)
+
+
 def test_silence_between_two_beats_is_an_outage_from_where_belief_ends() -> None:
     beats = [T, T + MINUTE, T + HOUR, T + HOUR + MINUTE]
-    assert heartbeat_gaps(beats, DAY, T) == [Window(T + MINUTE + HEARTBEAT_TTL_MS, T + HOUR)]
+    assert gaps_of(beats) == [Window(T + MINUTE + HEARTBEAT_TTL_MS, T + HOUR)]
 
 
 def test_beats_a_minute_apart_leave_no_gap_and_one_that_is_lost_neither() -> None:
-    assert heartbeat_gaps([T, T + MINUTE, T + 3 * MINUTE], DAY, T) == []
+    assert gaps_of([T, T + MINUTE, T + 3 * MINUTE]) == []
 
 
 def test_nothing_is_proved_before_the_first_beat_ever_nor_after_the_last() -> None:
-    assert heartbeat_gaps([], DAY, None) == []
-    assert heartbeat_gaps([T, T + HOUR], DAY, None) == []
-    assert heartbeat_gaps([T + HOUR], DAY, T + HOUR) == []
-    assert heartbeat_gaps([T, T + HOUR], DAY, T + 1) == []
+    assert gaps_of([]) == []
+    assert gaps_of([T + HOUR]) == []
 
 
 def test_a_gap_is_cut_to_the_window() -> None:
-    assert heartbeat_gaps([T, T + HOUR], Window(T + 10 * MINUTE, T + 20 * MINUTE), T) == [
+    assert gaps_of([T, T + HOUR], Window(T + 10 * MINUTE, T + 20 * MINUTE)) == [
         Window(T + 10 * MINUTE, T + 20 * MINUTE)
     ]
 
@@ -61,9 +64,9 @@ def test_order_does_not_count_and_parts_add_up_to_the_whole(minutes: list[int], 
     beats = [T + m * MINUTE for m in minutes]
     whole = Window(T, T + 10 * HOUR)
     middle = T + cut * MINUTE
-    found = heartbeat_gaps(beats, whole, T)
-    assert heartbeat_gaps(sorted(beats, reverse=True), whole, T) == found
-    parts = heartbeat_gaps(beats, Window(whole.start, middle), T) + heartbeat_gaps(beats, Window(middle, whole.end), T)
+    found = gaps_of(beats, whole)
+    assert gaps_of(sorted(beats, reverse=True), whole) == found
+    parts = gaps_of(beats, Window(whole.start, middle)) + gaps_of(beats, Window(middle, whole.end))
     assert sum(w.length for w in parts) == sum(w.length for w in found)
 
 

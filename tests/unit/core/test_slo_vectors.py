@@ -95,7 +95,7 @@ def test_the_response_of_the_reference_is_reproduced() -> None:
     account = found.account
     assert account is not None
     assert account.open == 597_600
-    assert found.sli_value == account.low == pytest.approx(0.98839, abs=5e-6)
+    assert found.good_bad.ratio == account.low == pytest.approx(0.98839, abs=5e-6)
     assert (account.high, account.coverage) == pytest.approx((0.99311, 0.99528), abs=5e-6)
     assert (found.budget.total, found.budget.consumed, found.budget.remaining) == (2988, 6940, -3952)
     assert found.budget.remaining_ratio == pytest.approx(-1.3226, abs=5e-5)
@@ -105,6 +105,6 @@ def test_the_response_of_the_reference_is_reproduced() -> None:
 def test_no_open_time_is_null_and_never_one_or_zero() -> None:
     judged = weigh_time([(TimeByState(), True)], "down")
     found = status.time_status(0.995, judged, status.StatusContext(), build_open_timeline([]), 0)
-    assert (found.sli_value, judged.account.coverage, found.budget.remaining_ratio, found.slo_state) == (
+    assert (found.good_bad.ratio, judged.account.coverage, found.budget.remaining_ratio, found.slo_state) == (
         None, None, None, "no_data",
     )  # fmt: skip

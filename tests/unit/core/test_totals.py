@@ -27,7 +27,6 @@ from telemetry.core.fold.totals import (
     add_sums,
     decode_sums,
     encode_sums,
-    fill_zeros,
 )
 
 if TYPE_CHECKING:
@@ -64,10 +63,6 @@ def test_every_threshold_of_the_service_level_is_an_exact_bound_of_the_wait_and_
 def test_adding_does_not_depend_on_order_or_grouping(found: list[dict[str, int]], chance: Random) -> None:
     shuffled = sorted(found, key=lambda _: chance.random())
     assert add_sums(shuffled) == add_sums(found) == add_sums([add_sums(found[:3]), add_sums(found[3:])])
-
-
-def test_zeroed_names_every_field_and_nothing_else() -> None:
-    assert fill_zeros(("a", "b"), {"b": 2, "c": 3}) == {"a": 0, "b": 2}
 
 
 def test_the_sums_of_a_service_are_read_from_its_live_row() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from infra.policy.cloud.admission import admission_objects, platform_namespaces
 from infra.policy.cloud.admission_checks import admission_policies
-from infra.policy.cloud.catalogue import ADMISSION_RULE_IDS
+from infra.policy.cloud.catalogue import CLOUD_RULES
 from infra.policy.cloud.exceptions import exception_label
 from infra.policy.cloud.manifests import KnownExceptions, check_hosted_manifest
 from telemetry.core.cloud.values import PolicyException
@@ -36,7 +36,7 @@ def level_values(name: str) -> list[str]:
 
 def test_each_rule_of_single_objects_has_one_policy_and_a_binding() -> None:
     names = [one["metadata"]["name"] for one in POLICIES]
-    assert sorted(names) == sorted(f"motcua-{rule}" for rule in ADMISSION_RULE_IDS)
+    assert sorted(names) == sorted(f"motcua-{rule}" for rule, one in CLOUD_RULES.items() if one.admission)
     assert {binding["policyName"] for binding in BINDINGS.values()} == set(names)
     assert {tuple(binding["validationActions"]) for binding in BINDINGS.values()} == {("Deny",)}
 

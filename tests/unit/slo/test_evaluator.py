@@ -274,9 +274,9 @@ def test_time_in_which_we_were_down_is_excluded_and_shown() -> None:
 def test_without_history_nothing_is_armed_and_nothing_known_is_no_data() -> None:
     (found,) = watching(Ledger(), [world(aim("a"))]).evaluate_all(NOW)
     assert not any(r.has_full_history for r in found.status.burn_rates)
-    assert (found.status.sli_value, found.status.exhausts_at) == (0.0, None)
+    assert (found.status.good_bad.ratio, found.status.exhausts_at) == (0.0, None)
     (fresh,) = watching(Ledger(), [world(aim("a", days=7))]).evaluate_all(NOW)
-    assert (fresh.status.sli_value, fresh.status.slo_state) == (None, "no_data")
+    assert (fresh.status.good_bad.ratio, fresh.status.slo_state) == (None, "no_data")
 
 
 def test_what_is_taken_before_the_first_mark_or_of_strangers_is_read_or_passed_over() -> None:

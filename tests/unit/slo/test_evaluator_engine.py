@@ -130,8 +130,8 @@ def rule(found: Evaluation, name: str = "page-fast") -> bool:
 
 def test_one_lost_morning_is_9759_percent_and_one_day_not_ready() -> None:
     service, ready = judge(past(lost_morning, NOW), world(aim("availability", 0.98), aim("readiness", 0.95)))
-    assert service.status.sli_value is not None
-    assert f"{service.status.sli_value:.2%}" == "97.59%"
+    assert service.status.good_bad.ratio is not None
+    assert f"{service.status.good_bad.ratio:.2%}" == "97.59%"
     assert (ready.status.good_bad.good, ready.status.good_bad.bad) == (23, 1)
 
 
@@ -213,7 +213,7 @@ def test_a_years_budget_holds_the_whole_year() -> None:
 
 def test_without_open_time_there_is_no_value() -> None:
     found = judge(past(steady, NOW), world(aim(period="day", days=1)), clock(18, 10))[0]
-    assert found.status.sli_value is None
+    assert found.status.good_bad.ratio is None
     assert (found.is_open, found.status.slo_state) == (False, "no_data")
 
 
@@ -228,7 +228,7 @@ def test_a_calendar_edit_takes_the_day_out() -> None:
     write(rows, watch, window, lost_morning, shut)
     after = watch.evaluate_all(NOW)[0]
     assert before.status.good_bad.bad == 4 * 3600
-    assert after.status.sli_value == 1.0
+    assert after.status.good_bad.ratio == 1.0
 
 
 ALL = (aim("availability", days=10), aim(period="month", days=31), aim("readiness", id="r"), aim(id="w", clock="wall"))

@@ -59,10 +59,17 @@ def test_a_ticket_is_never_a_tag() -> None:
     assert "k3f9" not in line(called(1)).split(" ", 1)[0]
 
 
+def written_time_ns(spool: str, n: int) -> int:
+    """Return the time at which an event of T is written as a point."""
+    return int(
+        line(StoredEvent("c", "d", spool, ev.TicketIssued(n=n, t=T, ticket="k", queue="q", service="s"))).split()[-1]
+    )
+
+
 @given(st.lists(st.tuples(st.sampled_from(["s1", "s2", 'a"b\\']), st.integers(1, 999_999)), unique=True, max_size=50))
 def test_rows_of_one_moment_have_times_of_their_own_and_stay_in_their_millisecond(names: list[tuple[str, int]]) -> None:
     for spool in ("s1", "s2"):
-        times = [line_protocol.point_time_ns(spool, n, T) for name, n in names if name == spool]
+        times = [written_time_ns(spool, n) for name, n in names if name == spool]
         assert len(set(times)) == len(times)
         assert all(time // 1_000_000 == T for time in times)
 
@@ -71,7 +78,7 @@ def test_rows_of_one_moment_have_times_of_their_own_and_stay_in_their_millisecon
 def test_what_is_read_back_is_what_was_written(ticket: str, spool: str, n: int) -> None:
     event = ev.TicketIssued(n=n, t=T, ticket=ticket, queue="q", service="s")
     body = codec.encode_event(event).decode().partition(f'"t":{T},')[2][:-1]
-    row = influxql.EventRow(line_protocol.point_time_ns(spool, n, T), spool, n, body)
+    row = influxql.EventRow(written_time_ns(spool, n), spool, n, body)
     found = [InfluxSeries("event", {"centre": "c", "device": "d", "type": "ticket.issued"}, [row])]
     assert influxql.decode_events("c", found, UnreadableRows()) == [StoredEvent("c", "d", spool, event)]
 

@@ -16,7 +16,7 @@ from infra.targets.kubernetes.objects import dns_name, label_value
 from telemetry.errors import ConfigError, Fault
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from infra.config.options import StackOptions
     from infra.plan import StackPlan
@@ -220,8 +220,3 @@ def is_end(component: ComponentPlan, connection: AllowedConnection, *, of_source
     """Return whether a component is the source, or the target, of a connection."""
     end = connection.source if of_source else connection.target
     return end.kind == "component" and (end.system, end.name) == (component.declared.system, component.declared.id)
-
-
-def sorted_by_name(objects: Iterable[Manifest]) -> tuple[Manifest, ...]:
-    """Return objects in order of kind and name."""
-    return tuple(sorted(objects, key=lambda one: (one["kind"], one["metadata"]["name"])))

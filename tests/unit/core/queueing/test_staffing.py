@@ -8,7 +8,6 @@ from telemetry.core.calendar.windows import Window
 from telemetry.core.queueing.erlang import QueueDemand, steady_state
 from telemetry.core.queueing.staffing import (
     MEAN_WAIT_GOAL,
-    SERVICE_LEVEL_GOAL,
     StaffedPeriod,
     StaffingGoal,
     StaffingRules,
@@ -122,9 +121,8 @@ def test_closing_all_counters_serves_nobody_and_loses_nobody() -> None:
     assert last.waiting_at_end == pytest.approx(8.0, rel=1e-6)
 
 
-def test_the_two_goals_are_the_legal_mean_and_four_of_five_within_15_minutes() -> None:
+def test_the_goal_without_another_one_is_the_legal_mean() -> None:
     assert (MEAN_WAIT_GOAL.max_mean_wait_s, MEAN_WAIT_GOAL.min_service_level) == (900.0, None)
-    assert StaffingGoal(None, 900.0, 0.8) == SERVICE_LEVEL_GOAL
 
 
 def test_a_queue_of_thousands_is_followed_in_longer_steps_and_loses_nobody() -> None:
