@@ -41,33 +41,21 @@ _SINGULAR: Final = {
     "policy exceptions": "exception", "locked zones": "locked zone",
 }  # fmt: skip
 _NOT_COUNTED: Final = frozenset({"province", "published", "published_reports"})
-_UNLISTED: Final = frozenset({"version", "cloud"})
+_UNLISTED: Final = frozenset({"version", "cloud", "declared"})
 _HEAD: Final = ("province", "name_vi", "name_en", "zone", "simulated", "coverage_floor")
 
 
 def inventory_record(inventory: Inventory) -> InventoryRecord:
-    """Return everything that is declared, as texts."""
+    """Return everything that is declared, as texts; what follows from it would only repeat an edit."""
+    declared = inventory.declared or inventory
     record: InventoryRecord = {
-        "province": {inventory.province: {name: _text(getattr(inventory, name)) for name in _HEAD}}
+        "province": {declared.province: {name: _text(getattr(declared, name)) for name in _HEAD}}
     }
-    for field in fields(inventory):
+    for field in fields(declared):
         if field.name in _UNLISTED or field.name in _HEAD or field.name.startswith("_"):
             continue
-        record[field.name] = _section(field.name, getattr(inventory, field.name))
-    for ident in record["systems"].keys() & _systems_named_by_owner(inventory):
-        record["systems"][ident]["owner_agency"] = ""
-    return record | cloud_record(inventory.cloud)
-
-
-def _systems_named_by_owner(inventory: Inventory) -> set[str]:
-    """Return the systems whose agency follows from the hosted system's owner: a new owner is one change, there."""
-    names = {ident: agency.name_vi for ident, agency in inventory.cloud.agencies.items()}
-    owners = {ident: names.get(hosted.owner, "") for ident, hosted in inventory.cloud.systems.items()}
-    return {
-        system.id
-        for system in inventory.systems.values()
-        if system.owner_agency and system.owner_agency == owners.get(system.part_of or system.id)
-    }
+        record[field.name] = _section(field.name, getattr(declared, field.name))
+    return record | cloud_record(declared.cloud)
 
 
 def cloud_record(cloud: CloudDeclaration) -> InventoryRecord:

@@ -403,6 +403,8 @@ class Inventory:
     """Who may sign configurations and commands of devices; without any, these need no signature."""
     cloud: CloudDeclaration = field(default_factory=CloudDeclaration)
     """The systems that the province hosts itself, with all that is declared of them."""
+    declared: Inventory | None = field(default=None, repr=False, compare=False)
+    """The same without the systems, devices and objectives that follow from it; None where nothing was derived."""
     _by_centre: Mapping[str, tuple[Device, ...]] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -108,10 +108,13 @@ def _build_inventory(folder: InventoryFolder, *, simulated: bool) -> Inventory:
     inventory = replace(inventory, cloud=build_cloud(folder, systems_doc, inventory))
     inventory = _with_goals(folder, derive_monitoring(inventory))
     inventory = replace(inventory, objectives=build_objectives(folder.read_toml("objectives.toml"), inventory))
+    declared_objectives = inventory.objectives
     inventory = replace(inventory, objectives=complete_objectives(inventory))
     inventory = replace(inventory, sources=build_sources(folder.read_toml(SOURCES_FILE), inventory))
     months, reports = published.read_months(folder, inventory), published.read_reports(folder)
-    return replace(inventory, version=folder.digest(), published=months, published_reports=reports)
+    inventory = replace(inventory, version=folder.digest(), published=months, published_reports=reports)
+    declared = replace(inventory, systems=systems, devices=devices, objectives=declared_objectives)
+    return replace(inventory, declared=declared)
 
 
 def _with_goals(folder: InventoryFolder, inventory: Inventory) -> Inventory:

@@ -118,6 +118,20 @@ def test_an_edit_of_the_cloud_is_listed_by_name(
     assert lines(edited(), edited((file, old, new))) == [line]
 
 
+def test_a_new_component_and_another_level_are_one_line_each(edited: Callable[..., Inventory]) -> None:
+    """Probes, vantage points and objectives that follow from them repeat nothing."""
+    last = last_line("components.csv")
+    more = edited(("components.csv", last, last + "vn83-portal,render,app,server,S,1,1,,8090,/health,render\n"))
+    assert lines(edited(), more) == ["+ component vn83-portal/render (app)"]
+    head = 'id = "vn83-portal"'
+    text = (inventory.default_path() / "systems.toml").read_text(encoding="utf-8")
+    portal = text[text.index(head) :].partition("[[system]]")[0]
+    level = portal[portal.index("\nlevel = ") :].split("\n")[1]
+    changed = edited(("systems.toml", portal, portal.replace(level, "level = 4")))
+    assert lines(edited(), changed) == [f"~ hosted system vn83-portal: level {level[-1]} → 4"]
+    assert [name for name in inventory_record(more)["devices"] if "cloud" in name or "replay" in name] == []
+
+
 def test_everything_that_is_declared_of_the_cloud_is_compared() -> None:
     cloud = inventory.load(inventory.default_path()).cloud
     record = cloud_record(cloud)
@@ -135,7 +149,8 @@ def test_what_is_long_is_named_without_its_value(edited: Callable[..., Inventory
 
 
 def test_every_section_of_an_inventory_is_compared() -> None:
-    loaded = inventory.load(inventory.default_path())
+    loaded = inventory.load(inventory.default_path()).declared
+    assert loaded
     record = inventory_record(loaded)
     for name in (
         "units",
