@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
 
 EXIT_AFTER_MESSAGE = 32
-"""Pulumi's exit code of a program whose user has been told what is wrong: the engine adds nothing."""
+"""Pulumi's exit code of a program that has printed what is wrong: the engine adds nothing."""
 
 
 def deploy_stack() -> None:

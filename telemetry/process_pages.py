@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 from prometheus_client import CollectorRegistry, ProcessCollector, make_wsgi_app
+from prometheus_client.registry import Collector
 
 from telemetry.errors import ConfigError, Fault
 
@@ -15,20 +16,34 @@ if TYPE_CHECKING:
     from wsgiref.simple_server import WSGIServer
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-    from prometheus_client.registry import Collector
+    from prometheus_client.core import Metric
 
 
-def registry_of(collector: Collector) -> CollectorRegistry:
-    """Return a registry with a collector and the process's own metrics."""
+class _FamiliesCollector(Collector):
+    """Answers a scrape with the families as they are then."""
+
+    def __init__(self, read_families: Callable[[], Iterable[Metric]]) -> None:
+        self._read_families = read_families
+
+    def describe(self) -> Iterable[Metric]:
+        """Return no families, so that registering does not collect."""
+        return []
+
+    def collect(self) -> Iterable[Metric]:
+        return self._read_families()
+
+
+def registry_of(read_families: Callable[[], Iterable[Metric]]) -> CollectorRegistry:
+    """Return a registry with the families that a function returns at each scrape, and the process's own metrics."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(collector)
+    registry.register(_FamiliesCollector(read_families))
     ProcessCollector(registry=registry)
     return registry
 
 
-def build_pages(collector: Collector, is_process_ready: Callable[[], bool]) -> WSGIApplication:
+def build_pages(read_families: Callable[[], Iterable[Metric]], is_process_ready: Callable[[], bool]) -> WSGIApplication:
     """Return `/metrics`, `/healthz` and `/readyz` of a process as a WSGI application."""
-    metrics = make_wsgi_app(registry_of(collector))
+    metrics = make_wsgi_app(registry_of(read_families))
 
     def handle_request(environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
         path = environ.get("PATH_INFO", "")

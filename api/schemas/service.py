@@ -61,15 +61,15 @@ class QualityIssueRow(ApiModel):
     centre: str = Field(description="id of the centre, empty without one")
     district: str = Field(description="code of the district, empty without one")
     amount: float | None = Field(
-        description="how much, in `unit`; null when nothing was ever heard, or not today", ge=0
+        description="how much, in `unit`; null when no report ever arrived, or none today", ge=0
     )
     unit: Literal["rows", "hours", "seconds", "tickets"] = Field(description="what `amount` counts")
     at: str | None = Field(
-        description="since when, or until when it was heard, RFC 3339 with offset; null when not known"
+        description="since when, or when the last report arrived, RFC 3339 with offset; null when not known"
     )
     detail: str = Field(
         description="reason of rejected and deferred rows, id of the service, device or objective that it is about, "
-        "`never` or `today` of a silent device: since when nothing was heard; else empty"
+        "`never` or `today` of a silent device: since when no report arrived; else empty"
     )
 
     @classmethod

@@ -51,7 +51,7 @@ class ListCutter:
     _end_checks: int = 0
 
     def cut(self) -> CutList | None:
-        """Return the list, None when its end cannot be told."""
+        """Return the list, None when its end cannot be determined."""
         self._element_start = at = self.start + 1
         while token := _TOKEN.search(self.text, at):
             sign, at = token[0], token.end()

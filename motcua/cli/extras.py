@@ -1,4 +1,4 @@
-"""Which extras of the package each command needs, and what is said where none of them is installed; it imports none."""
+"""Which extras of the package each command needs, and the message where none of them is installed; it imports none."""
 
 from __future__ import annotations
 

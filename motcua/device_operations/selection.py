@@ -22,7 +22,7 @@ COMMAND_LINE = "command line"
 class DeviceSelection:
     """What the command line says: ids or patterns (`vn83-*-kiosk1`), kinds, centres; a device fits each of them.
 
-    `everything` is said explicitly: no selection at all is a fault.
+    `everything` is stated: no selection at all is a fault.
     """
 
     devices: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""The row that stores when each device of an entity was first heard; it must not decide who is in service."""
+"""The row that stores when each device of an entity had its first contact; it must not decide who is in service."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ CONTACTS_ROW_PREFIX = "contacts:"
 
 
 class ContactsNow(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """When each device of an entity was first heard (Unix ms); of replays also the last time, the end of their log.
+    """When each device of an entity had its first contact (Unix ms); of replays also the end of their log.
 
     `connected` is when each was first connected, by the server's clock: what it uploads may be older.  `folded` has
     the periods, [start, end), with which totals were last folded: each device's service, the entity's own (key ""), and

@@ -111,7 +111,7 @@ def service_periods(inventory: Inventory, contacts: Mapping[str, ContactsNow]) -
     """Join declared dates with the contacts observed, by entity.
 
     An entity without a record of contacts (a store that an earlier version filled) is in service unless dates say
-    otherwise; one whose record is empty has never been heard.
+    otherwise; one whose record is empty never had contact.
     """
     by_scope: dict[str, ServicePeriod] = {}
     connectivity: dict[str, ServicePeriod] = {}

@@ -44,7 +44,7 @@ MAX_ROW_NUMBER = 1 << 53
 MAX_RECEIPT_ENTRIES = 1_000
 """Most entries of each kind in one receipt; three kinds take about 120 kB."""
 MAX_RECEIPTS_PER_DEVICE = 100
-"""Most receipts that a device gets for one write; what it is not told it sends again."""
+"""Most receipts that a device gets for one write; what no receipt names it sends again."""
 RETENTION_CHECK_MS = 600_000
 """How often the store's retention is read."""
 _PERSONAL_NUMBER = re.compile(r"\d{9}")

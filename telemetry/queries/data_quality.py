@@ -59,7 +59,7 @@ counted by reason."""
 class QualityIssue:
     """One thing that is wrong with the data: its amount in the kind's unit, and since or until when (Unix ms).
 
-    `scope` is empty for the whole store.  `amount` is None where nothing was ever heard.  `detail` is the reason of a
+    `scope` is empty for the whole store.  `amount` is None where no report ever arrived.  `detail` is the reason of a
     dead letter, the service that is not declared, or the device that does not report on a system.
     """
 
@@ -78,7 +78,7 @@ class QualityIssue:
 
     @property
     def sort_key(self) -> tuple[int, float, str, str]:
-        """Return the sort key: worst kind first, then the greatest amount; what was never heard before all."""
+        """Return the sort key: worst kind first, then the greatest amount; what never reported before all."""
         amount = float("1e18") if self.amount is None else self.amount
         return (QUALITY_ISSUE_KINDS.index(self.kind), -amount, self.scope, self.detail)
 

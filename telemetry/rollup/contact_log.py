@@ -1,4 +1,4 @@
-"""When each device was first heard, and so who is in service: stored by entity, derived from totals once.
+"""When each device had its first contact, and so who is in service: stored by entity, derived from totals once.
 
 A first contact only ever moves back, so it survives the retention of raw events.  It must not fold: it names the hours
 whose totals were folded with other service periods.
@@ -97,7 +97,7 @@ class ContactLog:
         self._unchecked.add(entity)
 
     def record(self, entity: str, events: Sequence[SourcedEvent]) -> None:
-        """Record who is heard in an entity's events, sorted by t; the end of a connection is no contact."""
+        """Record who has contact in an entity's events, sorted by t; the end of a connection is no contact."""
         self.follow_inventory()
         row = self._rows.get(entity)
         if row is None:
@@ -155,16 +155,16 @@ class ContactLog:
         return {affected: merge(windows) for affected, windows in hours.items()}
 
     def _foldable_hours(self, entity: str, now: int) -> list[Window]:
-        """Return the hours since an entity was first heard or the platform began, which may have been interrupted.
+        """Return the hours since an entity's first contact or the beginning of the platform.
 
-        Before both there is nothing to fold: all of it is unknown.
+        The platform may have been interrupted then. Before both there is nothing to fold: all of it is unknown.
         """
         known, platform_since = [*self._rows[entity].first.values()], self._platform_since()
         known += [] if platform_since is None else [platform_since]
         return [Window(floor(min(known), HOUR), max(now, *known) + HOUR)] if known else []
 
     def first_contact(self, entity: str, otherwise: int) -> int:
-        """Return when any device of an entity was first heard, Unix ms; `otherwise` when none was, 0 when unknown."""
+        """Return when an entity had its first contact, Unix ms; `otherwise` when it had none, 0 when unknown."""
         row = self._rows.get(entity)
         return min(row.first.values(), default=otherwise) if row else 0
 

@@ -30,7 +30,7 @@ class FoldProgress:
     folded_hours: dict[str, list[Window]] = field(default_factory=dict)
     """Hours folded since the present one began, by entity; an event may fold a later hour but not one before it."""
     elapsed: deque[tuple[str, Window]] = field(default_factory=deque)
-    """Folds without a change, of elapsed hours and platform outages; most are of entities that nobody has heard."""
+    """Folds without a change, of elapsed hours and platform outages; most are of entities that never had contact."""
     stale: deque[tuple[str, Window]] = field(default_factory=deque)
     """Folds without a change, of hours whose service periods have changed: an import waits for them."""
     queued_outage_folds: int = 0

@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
-from prometheus_client.registry import Collector
 
 from telemetry.process_pages import build_pages, serve_application
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
     from wsgiref.simple_server import WSGIServer
     from wsgiref.types import WSGIApplication
 
@@ -22,26 +21,14 @@ STUCK_MS = 600_000
 """Rollup is not ready when its last good pass ended longer ago, ms; a pass folds for seconds."""
 
 
-class PassCollector(Collector):
-    """Answers a scrape from the counts. `clock` returns Unix ms."""
-
-    def __init__(self, stats: PassStats, clock: Callable[[], int]) -> None:
-        self._stats = stats
-        self._clock = clock
-
-    def describe(self) -> Iterable[Metric]:
-        """Return no families, so that registering does not collect."""
-        return []
-
-    def collect(self) -> Iterator[Metric]:
-        """Yield all families; times in seconds."""
-        stats = self._stats
-        yield CounterMetricFamily("motcua_rollup_passes", "Passes that ended well.", stats.passes)
-        text = "Passes that failed; the next one tries again."
-        yield CounterMetricFamily("motcua_rollup_pass_failures", text, stats.failed)
-        text = "When the last good pass ended, Unix seconds; 0 before the first."
-        yield GaugeMetricFamily("motcua_rollup_last_pass_timestamp_seconds", text, stats.last_pass_at / 1000)
-        yield GaugeMetricFamily("motcua_rollup_ready", "1 while passes end well.", int(is_ready(stats, self._clock())))
+def pass_families(stats: PassStats, now: int) -> Iterator[Metric]:
+    """Yield all families of the counts at `now`, Unix ms; times in seconds."""
+    yield CounterMetricFamily("motcua_rollup_passes", "Passes that ended well.", stats.passes)
+    text = "Passes that failed; the next one tries again."
+    yield CounterMetricFamily("motcua_rollup_pass_failures", text, stats.failed)
+    text = "When the last good pass ended, Unix seconds; 0 before the first."
+    yield GaugeMetricFamily("motcua_rollup_last_pass_timestamp_seconds", text, stats.last_pass_at / 1000)
+    yield GaugeMetricFamily("motcua_rollup_ready", "1 while passes end well.", int(is_ready(stats, now)))
 
 
 def is_ready(stats: PassStats, now: int) -> bool:
@@ -51,7 +38,7 @@ def is_ready(stats: PassStats, now: int) -> bool:
 
 def build_application(stats: PassStats, clock: Callable[[], int]) -> WSGIApplication:
     """Return the three pages as a WSGI application."""
-    return build_pages(PassCollector(stats, clock), lambda: is_ready(stats, clock()))
+    return build_pages(lambda: pass_families(stats, clock()), lambda: is_ready(stats, clock()))
 
 
 def serve_passes(stats: PassStats, clock: Callable[[], int], listen: tuple[str, int]) -> WSGIServer:

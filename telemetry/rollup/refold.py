@@ -154,7 +154,7 @@ class Refold:
         return [self._reach_of(entity, run) for run in days]
 
     def _silence(self, entity: str, now: int) -> list[Window]:
-        """Return the hours with totals before an entity was first heard: no raw event can be missing there."""
+        """Return the hours with totals before an entity's first contact: no raw event can be missing there."""
         first_contact = floor(self._contact_log.first_contact(entity, now), HOUR)
         days = self._store.totals([entity], "1d", Window(0, first_contact))
         starts = {floor(total.start, HOUR) for total in days}

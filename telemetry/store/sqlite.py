@@ -284,7 +284,7 @@ class SqliteStore:
             sql = """DELETE FROM total WHERE unit = (SELECT id FROM name WHERE text = ?)
                 AND width = ? AND start >= ? AND start < ?"""
             db.execute(sql, (entity, width, window.start, window.end))
-            if not totals:  # an entity that was never heard: its name is not written either, so nothing is synced
+            if not totals:  # an entity without contact: its name is not written either, so nothing is synced
                 return
             key = self._name_key(entity)
             db.executemany(

@@ -171,7 +171,7 @@ def objectives_table(
 
 
 def devices_table(view: CentreView, links: PageLinks, locale: PageLocale) -> PageTable:
-    """Return the devices with their state, what they last said and when."""
+    """Return the devices with their state, what they last reported and when."""
     columns = (
         TableColumn("device", locale.t("device")),
         TableColumn("state", locale.t("condition"), "state", "state_"),

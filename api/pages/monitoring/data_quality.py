@@ -148,7 +148,7 @@ def _issue_row(issue: QualityIssue, queries: Queries, locale: PageLocale, served
 
 
 def amount_words(issue: QualityIssue, locale: PageLocale) -> str:
-    """Return an issue's amount with its unit; in words where nothing was ever heard."""
+    """Return an issue's amount with its unit; in words where no report ever arrived."""
     if issue.amount is None:
         return locale.t("quality_not_today" if issue.detail == "today" else "quality_never")
     if issue.unit == "seconds":

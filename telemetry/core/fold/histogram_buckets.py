@@ -39,7 +39,7 @@ _SIGNS: Final = string.ascii_uppercase + string.ascii_lowercase + string.digits 
 _ESCAPE: Final = _SIGNS[-1]
 _DENSE: Final = "="
 _MAX_DENSE: Final = 160
-"""Most buckets that are told one by one."""
+"""Most buckets that are named one by one."""
 _SIGN_COUNTS: Final = len(_SIGNS)
 """Counts below it are one sign each."""
 _SIGN_BY_COUNT: Final = bytes(ord(_SIGNS[count % len(_SIGNS)]) for count in range(256))
