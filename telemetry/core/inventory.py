@@ -120,8 +120,7 @@ class System:
     """The level of a system that the province hosts itself, and of its components; 0: of none."""
     part_of: str = ""
     """The hosted system that this is a part of: a component, a peer or a closed path. Parts are listed with it only."""
-    part: str = ""
-    """What part that is: the component's id, or the name of the peer or path."""
+    part: str = ""  # what part that is: the component's id, or the name of the peer or path
     figures_target: str = ""  # HOST:PORT at which a database gives its own figures
 
     def calendar(self, zone: ZoneInfo) -> Calendar:
@@ -403,8 +402,7 @@ class Inventory:
     """Who may sign configurations and commands of devices; without any, these need no signature."""
     cloud: CloudDeclaration = field(default_factory=CloudDeclaration)
     """The systems that the province hosts itself, with all that is declared of them."""
-    declared: Inventory | None = field(default=None, repr=False, compare=False)
-    """The same without the systems, devices and objectives that follow from it; None where nothing was derived."""
+    declared: Inventory | None = field(default=None, repr=False, compare=False)  # without what follows from it
     _by_centre: Mapping[str, tuple[Device, ...]] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     def __post_init__(self) -> None:
