@@ -30,6 +30,12 @@ OPERATOR_END = Endpoint("operator", DATABASE_OPERATOR, zone="manage", namespace=
 QUEUE_OPERATOR_END = Endpoint("operator", QUEUE_OPERATOR, zone="manage", namespace=QUEUE_OPERATOR_NAMESPACE)
 
 
+def is_isolation_check(connection: AllowedConnection) -> bool:
+    """Return whether a connection is that of a database's instances to each other's status, which the operator made."""
+    is_inner = connection.origin == "platform" and connection.source == connection.target
+    return is_inner and connection.port == DATABASE_STATUS_PORT
+
+
 def platform_connections(
     declaration: CloudDeclaration, namespaces: Namespaces, province: str
 ) -> tuple[AllowedConnection, ...]:

@@ -527,7 +527,7 @@ def test_an_image_of_a_database_has_a_version_beside_its_digest() -> None:
         with pytest.raises(ConfigError, match="'postgresql' has no version") as raised:
             hosted_objects(base_declaration(), image_digests={**digests, "postgresql": value})
         assert len(raised.value.faults) == 1
-    with pytest.raises(ConfigError, match="'postgresql' has no digest; add `postgresql: 17.6@sha256:…`"):
+    with pytest.raises(ConfigError, match=r"add `postgresql: 17\.6@sha256:…`"):
         hosted_objects(base_declaration(), image_digests=digests)
 
 

@@ -134,13 +134,18 @@ def as_group_rule(resource: CloudResource) -> SecurityGroupRule:
 
 
 def declared(plan: CloudPlan) -> Allowed:
-    """Return what the plan allows between components, and through the edge to components; containers are neither."""
+    """Return what the plan allows between components, and through the edge to components; containers are neither.
+
+    Port 8000 among a database's instances is that of the operator inside a cluster, which machines do not have.
+    """
     projects = {system.id: system.project for system in plan.systems}
     containers = {one.declared.path for system in plan.systems for one in system.components
                   if one.declared.kind == "objects"}  # fmt: skip
     found: Allowed = set()
     for one in (*plan.connections, *plan.platform_connections):
         ends = (one.source, one.target)
+        if one.why == "isolation check":
+            continue
         if all(end.kind == "component" and str(end) not in containers for end in ends):
             source, target = (f"{projects[end.system]}/{end.name}" for end in ends)
             found.add((source, target, one.port, one.protocol.lower()))

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from infra.plan.cloud.names import CLUSTER_API
+from infra.plan.cloud.platform_connections import is_isolation_check
 from infra.plan.cloud.platform_stores import is_bucket
 from infra.targets.openstack.cloud.addresses import edge_addresses, vantage_address, zone_subnets
 from infra.targets.openstack.cloud.exposures import is_between_systems
@@ -49,9 +50,10 @@ def group_rules(plan: CloudPlan, system: SystemPlan) -> tuple[GroupRule, ...]:
 
 
 def is_of_cluster(connection: AllowedConnection) -> bool:
-    """Return whether a connection exists in a Kubernetes cluster only: its API server, an operator of databases."""
+    """Return whether a connection exists in a Kubernetes cluster only: its API server, an operator, what one runs."""
     ends = (connection.source, connection.target)
-    return any(end.kind == "operator" or (end.kind == "platform" and end.name == CLUSTER_API) for end in ends)
+    is_of_operator = any(end.kind == "operator" for end in ends) or is_isolation_check(connection)
+    return is_of_operator or any(end.kind == "platform" and end.name == CLUSTER_API for end in ends)
 
 
 def remote_networks(plan: CloudPlan, end: Endpoint) -> tuple[str, ...]:
