@@ -17,10 +17,7 @@ from motcua.cli import (
     StoreOption,
     backtest,
     ca,
-    cloud,
-    device,
     drift,
-    inventory,
     operator_key,
     publish,
     render,
@@ -28,7 +25,10 @@ from motcua.cli import (
     report,
     rotation,
 )
+from motcua.cli.cloud import commands as cloud
+from motcua.cli.device import commands as device
 from motcua.cli.extras import missing_extra
+from motcua.cli.inventory import commands as inventory
 from motcua.startup import load_inventory, load_settings, stored_logs, until_stopped
 from telemetry import __version__
 from telemetry.errors import ConfigError, InventoryError, MappingError, MotcuaError

@@ -146,7 +146,7 @@ def stack_file_of_part(target: RenderTarget, part: RenderedPart, given: Path | N
     Raises ConfigError when there is none, or when another one is given.
     """
     import infra
-    from motcua.cli.render_cloud import SHIPPED_PARTS
+    from motcua.cli.cloud.rendered_parts import SHIPPED_PARTS
 
     name = SHIPPED_PARTS.get((target.value, part.value))
     if given is not None:
@@ -189,7 +189,7 @@ def _render_stack(target: RenderTarget, stack: OpenedStack, broker: str, drill: 
     check_drill_target(drill, is_hosted=stack.options.cloud.part == "hosted")
     if stack.options.cloud.part != "motcua":
         from infra.config.stack_file import locate_faults
-        from motcua.cli.render_cloud import render_cloud
+        from motcua.cli.cloud.rendered_parts import render_cloud
 
         try:
             return render_cloud(stack, drill)

@@ -18,7 +18,7 @@ from infra.plan.cloud import build_cloud_plan
 from infra.policy.cloud.check import check_cloud_plan
 from infra.policy.cloud.dossier import build_dossier
 from infra.policy.cloud.report_tables import render_markdown
-from motcua.cli.cloud_lock import lock
+from motcua.cli.cloud.lock import lock
 from telemetry.core.slo.evaluation import scoped_objectives
 from telemetry.inventory import default_path, load, render_agent
 from tests.program.network import network

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from typer.testing import CliRunner
 
 from infra.plan.cloud import build_cloud_plan
-from motcua.cli import cloud_check
 from motcua.cli.app import app
+from motcua.cli.cloud import check
 from telemetry.core.cloud.values import CloudDeclaration
 from telemetry.errors import ConfigError
 from tests.cloud_examples import ONESTOP, TODAY, base_declaration, second_system, with_components
@@ -28,7 +28,7 @@ def run(monkeypatch: pytest.MonkeyPatch, declaration: CloudDeclaration, *words: 
     def opened(_folder: object, stage: str = "prod", today: date | None = None) -> Any:  # noqa: ANN401
         return build_cloud_plan(declaration, province="vn83", stage=stage, today=today or TODAY)
 
-    monkeypatch.setattr(cloud_check, "open_cloud_plan", opened)
+    monkeypatch.setattr(check, "open_cloud_plan", opened)
     monkeypatch.setenv("COLUMNS", "200")
     return CliRunner().invoke(app, ["cloud", "check", *words])
 

@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from infra.graph import render_cloud_mermaid
-from motcua.cli.cloud import app
+from motcua.cli.cloud.commands import app
 from telemetry.errors import ConfigError
 from tests.cloud_examples import base_declaration, planned
 

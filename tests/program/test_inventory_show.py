@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from motcua.cli.inventory_tables import similar_ids
+from motcua.cli.inventory.tables import similar_ids
 from telemetry import inventory
 from telemetry.core.kpi.catalogue import INDICATORS
 

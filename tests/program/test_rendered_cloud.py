@@ -12,8 +12,8 @@ from infra.config.stack_file import EngineConfig, load_options
 from infra.program import deploy_cloud_part
 from infra.targets.kubernetes.cloud import manifests
 from infra.targets.kubernetes.cloud.workloads import workload_manifests
-from motcua.cli import render_cloud
 from motcua.cli.app import app
+from motcua.cli.cloud import rendered_parts
 from telemetry.errors import ConfigError
 from tests.cloud_examples import (
     ONESTOP,
@@ -152,7 +152,7 @@ def test_a_part_without_a_shipped_stack_file_is_refused(tmp_path: Path, words: t
 
 
 def test_every_part_with_a_shipped_stack_file_is_rendered_by_its_name(tmp_path: Path) -> None:
-    for (target, part), name in render_cloud.SHIPPED_PARTS.items():
+    for (target, part), name in rendered_parts.SHIPPED_PARTS.items():
         options = load_options(SHIPPED.with_name(f"Pulumi.{name}.yaml"))
         assert (options.target, options.cloud.part) == (target, part)
     declared = str(write_inventory(tmp_path / "inventory", base_declaration()))

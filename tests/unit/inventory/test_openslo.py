@@ -9,7 +9,7 @@ import pytest
 import yaml
 from hypothesis import given, settings, strategies as st
 
-from motcua.cli.openslo import dump_yaml
+from motcua.cli.inventory.openslo import dump_yaml
 from telemetry.core.inventory import Device, Inventory
 from telemetry.inventory import default_path, load
 from telemetry.inventory.openslo import export_documents

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from motcua.cli.openslo import read_documents
+from motcua.cli.inventory.openslo import read_documents
 from telemetry.errors import ConfigError
 from telemetry.inventory import default_path, load
 from telemetry.inventory.openslo_import import import_documents

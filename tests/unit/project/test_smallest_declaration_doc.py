@@ -11,7 +11,7 @@ import pytest
 
 from infra.plan.cloud import build_cloud_plan
 from infra.policy.cloud.check import check_cloud_plan
-from motcua.cli.cloud_lock import lock
+from motcua.cli.cloud.lock import lock
 from telemetry import inventory
 from tests.cloud_files import SMALL_INVENTORY
 

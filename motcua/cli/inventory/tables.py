@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
-from motcua.cli import kpi_tables
+from motcua.cli.inventory import kpi_tables
 from telemetry.core.device_sources import sources_of
 from telemetry.core.kpi.catalogue import all_indicators
 from telemetry.source_settings import source_name

@@ -145,7 +145,7 @@ class OperationSession:
 
     def begin(self, order: Callable[[OperationRecord | None, Store | None], Order]) -> None:
         """Begin the operation; `order` is made from the record and the store, which a dry run does not open."""
-        from motcua.cli.device_tables import print_stages
+        from motcua.cli.device.tables import print_stages
         from motcua.device_operations.record import OperationRecord
         from motcua.device_operations.stages import plan_stages
         from motcua.device_operations.start import OperationTerms, begin_operation
@@ -187,7 +187,7 @@ class OperationSession:
 
     def _run(self, record: OperationRecord, start: Callable[[], StartedOperation]) -> None:
         """Connect, then begin, run to the end and show it; exit 1 unless every device has done it."""
-        from motcua.cli.device_tables import OperationProgress, print_operation
+        from motcua.cli.device.tables import OperationProgress, print_operation
         from motcua.device_operations.broker_sender import BrokerSender
         from motcua.device_operations.runner import OperationRunner
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from motcua.cloud_plan import FolderArgument, StageOption, check_stage, inventory_folder
+from motcua.cli.cloud.plan import FolderArgument, StageOption, check_stage, inventory_folder
 from telemetry.errors import ConfigError, Fault
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def report(
     """
     from infra.policy.cloud.check import check_cloud_plan
     from infra.policy.cloud.yearly_report import build_yearly_report
-    from motcua.cloud_plan import open_cloud_plan
+    from motcua.cli.cloud.plan import open_cloud_plan
 
     _check_suffix(out)
     plan = open_cloud_plan(folder, stage)

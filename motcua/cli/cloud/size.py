@@ -10,7 +10,7 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
-from motcua.cloud_plan import NOTHING_HOSTED, FolderArgument, JsonOption, StageOption, open_cloud_plan
+from motcua.cli.cloud.plan import NOTHING_HOSTED, FolderArgument, JsonOption, StageOption, open_cloud_plan
 from motcua.report_console import open_report_console, print_table
 
 if TYPE_CHECKING:

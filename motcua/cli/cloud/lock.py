@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from motcua.cloud_plan import FolderArgument, inventory_folder
+from motcua.cli.cloud.plan import FolderArgument, inventory_folder
 from telemetry.errors import ConfigError, Fault
 
 if TYPE_CHECKING:

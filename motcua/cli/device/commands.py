@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from motcua.cli import ConfigOption, MqttOption, StoreOption
-from motcua.cli.device_session import OperationChoices, OperationSession, collect_faults, read_settings, record_path
+from motcua.cli.device.session import OperationChoices, OperationSession, collect_faults, read_settings, record_path
 from motcua.startup import load_settings
 from telemetry.errors import ConfigError, Fault
 
@@ -231,7 +231,7 @@ def show_operations(
 
     Example: motcua device operations 01JH8Q3V6S0000000000000000
     """
-    from motcua.cli.device_tables import print_operation, print_operations
+    from motcua.cli.device.tables import print_operation, print_operations
     from motcua.device_operations.record import read_record
 
     operations = read_record(record_path(load_settings(config), record))

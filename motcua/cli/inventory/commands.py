@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from motcua.cli import ConfigOption, openslo
+from motcua.cli import ConfigOption
+from motcua.cli.inventory import openslo
 from motcua.report_console import open_report_console, print_table
 from motcua.startup import load_inventory, load_settings
 from telemetry.errors import ConfigError, Fault
@@ -130,27 +131,27 @@ def show(
     config: ConfigOption = None,
 ) -> None:
     """Show the declaration of an id, all of a kind, or without either what there is."""
-    from motcua.cli import inventory_tables
+    from motcua.cli.inventory import tables
 
-    inventory, console, tables = load_inventory(load_settings(config))(), Console(), open_report_console()
+    inventory, console, wide = load_inventory(load_settings(config))(), Console(), open_report_console()
     if not ident:
-        print_table(tables, inventory_tables.summary_table(inventory))
+        print_table(wide, tables.summary_table(inventory))
         return
-    for listing in inventory_tables.listings(inventory):
+    for listing in tables.listings(inventory):
         if ident == listing.plural:
-            print_table(tables, listing.table())
+            print_table(wide, listing.table())
             return
         if ident in listing.values:
             console.print(listing.values[ident])
             if listing.plural == "systems" and ident in inventory.cloud.systems:
                 console.print(inventory.cloud.systems[ident])
             if listing.plural == "devices":
-                print_table(tables, inventory_tables.sources_table(inventory, inventory.devices[ident]))
+                print_table(wide, tables.sources_table(inventory, inventory.devices[ident]))
             return
     if ident in inventory.centres:
         console.print(inventory.centres[ident])
         return
-    similar = inventory_tables.similar_ids(ident, inventory)
+    similar = tables.similar_ids(ident, inventory)
     remedy = f"did you mean {' or '.join(similar)}?" if similar else "`motcua inventory show` lists what there is"
     raise ConfigError([Fault("command line", 0, "ID", f"nothing is declared as {ident!r}", remedy)])
 
