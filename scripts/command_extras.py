@@ -39,7 +39,7 @@ CHECKS: dict[str, tuple[str, int]] = {
     "cloud lock": ("cloud lock --check", 0),
     "cloud report": ("cloud report --year 2026", 0),
     "cloud size": ("cloud size", 0),
-    "cloud stacks": ("cloud stacks none", 1),
+    "cloud stacks": ("cloud stacks none", 2),
     "cloud start": ("cloud start vn83-onestop/db --data none", 1),
     "cloud status": ("cloud status --data none", 1),
     "cloud stop": ("cloud stop vn83-onestop/db --data none", 1),

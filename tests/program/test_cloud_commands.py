@@ -144,3 +144,27 @@ def test_an_edit_that_no_object_shows_is_listed_with_its_own_brackets(folder: Pa
 def test_an_unknown_revision_is_a_fault_with_a_remedy(folder: Path) -> None:
     with pytest.raises(ConfigError, match="is no folder, and no Git revision"):
         run("diff", "--from", "nowhere", str(folder))
+
+
+def divided(folder: Path, *lists: str) -> Path:
+    """Write a stack file for each list of systems; returns their folder."""
+    shipped = (ROOT / "infra/stacks/Pulumi.hosted.yaml").read_text(encoding="utf-8")
+    shipped = shipped.replace("inventory/bentre-2021", str(SAMPLE)).replace("    ownSystem: vn83-motcua\n", "")
+    for at, names in enumerate(lists, 1):
+        text = shipped.replace("    part: hosted\n", f"    part: hosted\n    systems: [{names}]\n")
+        (folder / f"Pulumi.hosted-{at}.yaml").write_text(text, encoding="utf-8")
+    return folder
+
+
+def test_the_stacks_of_a_divided_cloud_are_shown_and_a_system_in_two_or_none_is_a_fault(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as raised:
+        run("stacks", str(divided(tmp_path, "vn83-onestop, vn83-portal, inside-agents", "vn83-portal, vn83-eform")))
+    text = str(raised.value)
+    assert "vn83-portal is in" in text
+    assert "no stack deploys vn83-lgsp" in text
+
+
+def test_the_shipped_stack_deploys_all_systems() -> None:
+    code, printed = run("stacks", str(ROOT / "infra/stacks"))
+    assert code == 0
+    assert "all 11" in printed

@@ -26,7 +26,7 @@ StacksArgument = Annotated[
 
 
 def stacks(folder: StacksArgument = Path("infra/stacks")) -> None:
-    """Show which stack deploys each hosted system. Exit 1 when one is in two stack files, or in none."""
+    """Show which stack deploys each hosted system. Exit 2 when one is in two stack files, or in none."""
     from infra.config.hosted_stacks import read_hosted_stacks
 
     files = read_hosted_stacks(folder)
