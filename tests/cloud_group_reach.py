@@ -74,7 +74,9 @@ def _ports_of(plan: CloudPlan) -> Iterator[tuple[str, NetworkPort]]:
 
 
 def is_for_machines(connection: AllowedConnection) -> bool:
-    """Return whether a connection exists without a cluster: no operator, no API server of one."""
+    """Return whether a connection exists without a cluster: it has no operator, nothing of one, no API server."""
+    if connection.why == "isolation check":
+        return False
     ends = (connection.source, connection.target)
     return not any(end.kind == "operator" or end.name == CLUSTER_API for end in ends)
 

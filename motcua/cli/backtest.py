@@ -105,7 +105,8 @@ def _print_waits(centre: str, methods: Sequence[MethodScore]) -> None:
     own, constant = methods[0].scores, methods[1].scores
     table = Table(title=f"{centre}: {own.count} called tickets that queued", box=box.SIMPLE_HEAD)
     for column in ("Method", "MAE s", "prediction ÷ it", "Bias s", "Pinball 0.9 s", "÷ constant", "Waits ≤ p90"):
-        table.add_column(column, justify="left" if column == "Method" else "right")
+        is_name = column == "Method"
+        table.add_column(column, justify="left" if is_name else "right", no_wrap=is_name)
     for method in methods:
         scores = method.scores
         quantile = (
