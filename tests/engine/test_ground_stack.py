@@ -14,7 +14,11 @@ if TYPE_CHECKING:
 
     from tests.kube_server import KubeServer
 
-
+FOREIGN_KINDS = (
+    {"apiVersion": "gateway.networking.k8s.io/v1", "kind": "Gateway"},
+    {"apiVersion": "monitoring.coreos.com/v1", "kind": "PrometheusRule"},
+)
+"""Kinds of operators that the cluster has before the ground."""
 OF_BEFORE = """\
 import pulumi
 from infra.program import deploy_stack
@@ -36,7 +40,7 @@ def test_the_ground_rolls_out_without_a_secret_and_a_second_run_changes_nothing(
     shipped = yaml.safe_load((CHECKOUT / "infra/stacks/Pulumi.ground.yaml").read_text())["config"]
     project = Project(tmp_path / "p", "ground", {"KUBECONFIG": str(api_server.kubeconfig())})
     project.configure({name.removeprefix("motcua:"): value for name, value in shipped.items()})
-    api_server.define_kinds([{"apiVersion": "gateway.networking.k8s.io/v1", "kind": "Gateway"}])
+    api_server.define_kinds(FOREIGN_KINDS)
     shipped_main = (project.root / "infra" / "__main__.py").read_text()
     (project.root / "infra" / "__main__.py").write_text(OF_BEFORE)
     first = project.up()
