@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from pulumi import automation
 
+from infra.plan.cloud.lock import extended_lock
 from tests.cloud_examples import (
     AGENCIES,
     ONESTOP,
@@ -146,7 +147,9 @@ def test_an_edit_of_one_system_touches_the_files_of_that_system_only(rendered: R
 
 
 def test_a_system_renamed_without_was_is_refused_because_its_data_would_go(rendered: Rendered) -> None:
-    text = rendered.refused(renamed(rendered.declared, ()))
+    other = renamed(rendered.declared, ())
+    assert "cloud.lock has no entry" in rendered.refused(other)
+    text = rendered.refused(replace(other, lock=extended_lock(other)))
     assert "would delete data (db 200 GB)" in text
     assert "name its earlier id in `was`" in text
 
