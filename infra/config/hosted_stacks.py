@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from infra.config.options import is_listed
 from infra.config.stack_file import load_options
 from telemetry.errors import ConfigError, Fault
 
@@ -30,7 +31,7 @@ class HostedStack:
 
     def deploys(self, name: str) -> bool:
         """Return whether the stack deploys a system, or the agents inside."""
-        return not self.listed_systems or name in self.listed_systems
+        return is_listed(name, self.listed_systems)
 
     def is_beside(self, other: HostedStack) -> bool:
         """Return whether another stack is of the same inventory, stage and cluster."""

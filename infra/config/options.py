@@ -28,7 +28,7 @@ from infra.config.option_values import (
 from telemetry.errors import ConfigError, Fault
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
 Stage = Literal["dev", "stage", "prod"]
 STAGES: Final = get_args(Stage)
@@ -57,6 +57,11 @@ _SOURCES_OF_A_ROUTE = (
     "is for an ingress controller, and a route of a gateway names no sources; take it out and name a gateway that only "
     "these networks reach (gatewayName), or write exposure: ingress"
 )
+
+
+def is_listed(name: str, listed: Collection[str]) -> bool:
+    """Return whether a stack with the list `cloud.systems` deploys a name; an empty list is all."""
+    return not listed or name in listed
 
 
 class _OptionsSection(BaseModel):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from infra.plan.cloud.sentences import number_vi
 from infra.plan.cloud.values import LevelReason
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def _online_service_criterion(system: HostedSystem) -> LevelReason:
     limit = SENSITIVE_SUBJECTS if is_sensitive else BASIC_SUBJECTS
     kind_vi, kind_en = ("nhạy cảm", "sensitive") if is_sensitive else ("cơ bản", "basic")
     is_above = system.subjects >= limit
-    count_vi = f"{'từ' if is_above else 'dưới'} {limit:,} người{' trở lên' if is_above else ''}".replace(",", ".")
+    count_vi = f"{'từ' if is_above else 'dưới'} {number_vi(limit)} người{' trở lên' if is_above else ''}"
     count_en = f"{limit:,} persons or more" if is_above else f"fewer than {limit:,} persons"
     return LevelReason(
         3 if is_above else 2,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Final
 
-from infra.config.options import INSIDE_AGENTS
+from infra.config.options import INSIDE_AGENTS, is_listed
 from telemetry.errors import ConfigError, Fault
 
 if TYPE_CHECKING:
@@ -41,8 +41,8 @@ def planned_part(plan: CloudPlan, listed: Sequence[str]) -> StackPart:
     faults = sorted(_unknown_names(plan.declaration, listed))
     if faults:
         raise ConfigError(faults)
-    systems = tuple(system.id for system in plan.systems if not listed or system.id in listed)
-    return StackPart(systems, not listed or INSIDE_AGENTS in listed)
+    systems = tuple(system.id for system in plan.systems if is_listed(system.id, listed))
+    return StackPart(systems, is_listed(INSIDE_AGENTS, listed))
 
 
 def _unknown_names(declaration: CloudDeclaration, listed: Sequence[str]) -> Iterator[Fault]:

@@ -9,6 +9,7 @@ from collections import Counter
 from datetime import date
 from typing import TYPE_CHECKING
 
+from infra.plan.cloud.sentences import day_vi, number_vi
 from infra.policy.cloud.breach import all_systems
 from infra.policy.cloud.catalogue import LEVELS, PERSONAL_DATA
 from infra.policy.cloud.dossier_words import STAGES
@@ -36,8 +37,8 @@ def build_yearly_report(plan: CloudPlan, findings: Sequence[Finding], year: int)
     return ReportDocument(
         f"Số liệu khai báo năm {year} về bảo đảm an ninh mạng theo cấp độ",
         (
-            f"Kỳ số liệu từ {first:%d/%m/%Y} đến {last:%d/%m/%Y} (Nghị định 331/2026/NĐ-CP, Điều 35, Mẫu 08 phần 1).",
-            f"Lập ngày {plan.today:%d/%m/%Y} từ khai báo của tỉnh {plan.province}, {STAGES[plan.stage]}.",
+            f"Kỳ số liệu từ {day_vi(first)} đến {day_vi(last)} (Nghị định 331/2026/NĐ-CP, Điều 35, Mẫu 08 phần 1).",
+            f"Lập ngày {day_vi(plan.today)} từ khai báo của tỉnh {plan.province}, {STAGES[plan.stage]}.",
             "Chỉ gồm những số liệu có trong khai báo.",
             "Số liệu về sự cố, nhân sự, đào tạo và kinh phí do đơn vị bổ sung.",
         ),
@@ -74,7 +75,7 @@ def _by_owner(plan: CloudPlan) -> ReportSection:
 
 def _personal_data(plan: CloudPlan) -> ReportSection:
     own = [one for one in all_systems(plan) if one.declared.data in PERSONAL_DATA]
-    rows = tuple((one.id, str(one.declared.level), f"{one.declared.subjects:,}".replace(",", ".")) for one in own)
+    rows = tuple((one.id, str(one.declared.level), number_vi(one.declared.subjects)) for one in own)
     columns = ("Hệ thống", "Cấp độ", "Số chủ thể dữ liệu")
     return ReportSection("Hệ thống xử lý dữ liệu cá nhân", (), columns, rows, "Không có hệ thống nào.")
 
@@ -82,7 +83,7 @@ def _personal_data(plan: CloudPlan) -> ReportSection:
 def _drills(plan: CloudPlan, year: int) -> ReportSection:
     first, last = report_period(year)
     rows = tuple(
-        (one.system, f"{one.day:%d/%m/%Y}", one.evidence)
+        (one.system, day_vi(one.day), one.evidence)
         for one in sorted(plan.declaration.drills, key=lambda one: (one.day, one.system))
         if first <= one.day <= min(last, plan.today)
     )

@@ -16,7 +16,7 @@ from infra.policy.rules import is_open_network
 from infra.targets.kubernetes.cloud.exposure import exposed_components
 from infra.targets.kubernetes.cloud.log_store_rules import log_store_rules
 from infra.targets.kubernetes.cloud.network import NETWORK_POLICY_KIND
-from infra.targets.kubernetes.cloud.objects import SEPARATED_LEVEL, object_labels, platform_labels
+from infra.targets.kubernetes.cloud.objects import SEPARATED_LEVEL, object_labels, platform_labels, platform_manifest
 from infra.targets.kubernetes.cloud.storage import storage_classes
 from infra.targets.kubernetes.cloud.tenancy import pod_security_labels
 from infra.targets.kubernetes.door import GATEWAY_GROUP
@@ -91,9 +91,7 @@ def _exposures(spec: HostedSpec) -> tuple[str, ...]:
 
 
 def _edge_manifest(spec: HostedSpec, kind: str, name: str, body: Manifest) -> Manifest:
-    version, _, kind_name = kind.rpartition(" ")
-    meta = {"name": name, "namespace": _edge(spec), "labels": object_labels(platform_labels(spec), "edge")}
-    return {"apiVersion": version, "kind": kind_name, "metadata": meta, "spec": body}
+    return platform_manifest(spec, kind, _edge(spec), name, "edge", body)
 
 
 def _gateway(spec: HostedSpec, exposure: str) -> Manifest:

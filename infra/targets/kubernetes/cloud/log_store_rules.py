@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from infra.policy.cloud.alert_rules import RULE_KIND
 from infra.policy.cloud.log_room_alerts import log_room_rules
-from infra.targets.kubernetes.cloud.objects import object_labels, platform_labels
+from infra.targets.kubernetes.cloud.objects import platform_manifest
 
 if TYPE_CHECKING:
     from infra.targets.kubernetes.cloud.objects import HostedSpec
@@ -21,7 +21,5 @@ def log_store_rules(spec: HostedSpec) -> tuple[Manifest, ...]:
     namespace = next(filter(None, places), "")
     if not rules or not namespace:
         return ()
-    version, _, kind = RULE_KIND.rpartition(" ")
-    meta = {"name": "log-store", "namespace": namespace, "labels": object_labels(platform_labels(spec), "log-store")}
     body = {"groups": [{"name": "log-store", "rules": rules}]}
-    return ({"apiVersion": version, "kind": kind, "metadata": meta, "spec": body},)
+    return (platform_manifest(spec, RULE_KIND, namespace, "log-store", "log-store", body),)

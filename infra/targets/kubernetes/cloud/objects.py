@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from infra.config.options import is_listed
 from infra.policy.cloud.admission_checks import KIND_LABEL
 from infra.policy.cloud.exceptions import exception_labels
 from infra.targets.kubernetes.network import INSIDE_AGENT
@@ -70,7 +71,7 @@ class HostedSpec:
     def systems(self) -> tuple[SystemPlan, ...]:
         """Return the systems that the stack deploys; the plan has those of other stacks, too."""
         listed = self.options.cloud.systems
-        return tuple(system for system in self.plan.systems if not listed or system.id in listed)
+        return tuple(system for system in self.plan.systems if is_listed(system.id, listed))
 
     @property
     def placed_zones(self) -> Iterator[tuple[SystemPlan, ZonePlan]]:
@@ -153,6 +154,13 @@ def object_labels(labels: Mapping[str, str], part: str) -> dict[str, str]:
     own = {name: label_value(value) for name, value in labels.items()}
     managed = {PART_OF_LABEL: "motcua", "app.kubernetes.io/managed-by": "pulumi"}
     return {**managed, **own, COMPONENT_LABEL: label_value(part)}
+
+
+def platform_manifest(spec: HostedSpec, kind: str, namespace: str, name: str, part: str, body: Manifest) -> Manifest:
+    """Return an object of a kind (`group/version Kind`) that belongs to no system; `body` is its spec."""
+    version, _, kind_name = kind.rpartition(" ")
+    meta = {"name": name, "namespace": namespace, "labels": object_labels(platform_labels(spec), part)}
+    return {"apiVersion": version, "kind": kind_name, "metadata": meta, "spec": body}
 
 
 def zone_manifest(zone: ZonePlan, kind: str, name: str, part: str, **body: Any) -> Manifest:  # noqa: ANN401 - JSON
